@@ -1,0 +1,1 @@
+"""ZeroGravity: a plugin-first multi-agent framework."""

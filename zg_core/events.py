@@ -1,0 +1,417 @@
+"""What happened during a run, in the past tense.
+
+The ordered events of a run are the run: its state is computed from them and
+from nothing else, and whoever wants to know what goes on reads them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from ._json import Json, JsonObject
+from .messages import ToolResult
+from .models import Response
+from .workflows import RunOptions, Workflow
+
+__all__ = [
+    "ArtifactWritten",
+    "CancelRequested",
+    "ErrorInfo",
+    "Event",
+    "ModelAnswered",
+    "ModelCalled",
+    "ModelFailed",
+    "PluginInfo",
+    "PluginLoaded",
+    "Progressed",
+    "RouteChosen",
+    "RunAccepted",
+    "RunCancelled",
+    "RunFailed",
+    "RunFinished",
+    "RunResumed",
+    "RunStarted",
+    "RunStatus",
+    "StepDegraded",
+    "StepFailed",
+    "StepFinished",
+    "StepSkipped",
+    "StepStarted",
+    "ToolFinished",
+    "ToolStarted",
+    "UnknownEvent",
+    "ValueRecorded",
+    "status_after",
+]
+
+RunStatus: TypeAlias = Literal[
+    "running", "paused", "completed", "degraded", "failed", "cancelled"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One fact of a run.
+
+    Attributes:
+        seq: Its place in the run, from 1 without gaps; 0 until it is recorded.
+        at: When it was recorded: RFC 3339, UTC, milliseconds.
+        run_id: The run it belongs to.
+    """
+
+    seq: int = 0
+    at: str = ""
+    run_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorInfo:
+    """An error as a fact: what a journal keeps of an exception.
+
+    Attributes:
+        type: Name of the class, as in `zg_core.errors`.
+        cause: What happened.
+        remedy: What can be done about it.
+        details: Its parts as data.
+    """
+
+    type: str
+    cause: str
+    remedy: str = ""
+    details: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginInfo:
+    """A plugin whose code took part in a run.
+
+    Attributes:
+        id: The plugin's id: its distribution's normalised name.
+        version: The distribution's version.
+        builtin: Whether it came with ZeroGravity.
+        record_sha256: Digest of the distribution's RECORD; `None` if it has
+            none or is installed editable.
+    """
+
+    id: str
+    version: str
+    builtin: bool = False
+    record_sha256: str | None = None
+
+
+# -- The run as a whole ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunAccepted(Event):
+    """The run exists. Always the first event; with it any engine can do the run."""
+
+    objective: str
+    workflow: Workflow
+    options: RunOptions = RunOptions()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """An engine began the run.
+
+    Attributes:
+        model: The models to try in order; empty if no step has needed one yet.
+        model_reason: Why these.
+        out: Absolute path of the folder for files.
+        agents: The qualified name of each step's agent, by step.
+        core: ZeroGravity's version.
+        api: The plugin API's version.
+        python: Python's version.
+        plugins: The plugins whose code was loaded by then.
+    """
+
+    model: str
+    model_reason: str
+    out: str
+    agents: dict[str, str]
+    core: str
+    api: int
+    python: str
+    plugins: tuple[PluginInfo, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginLoaded(Event):
+    """The code of a further plugin was loaded."""
+
+    plugin: PluginInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteChosen(Event):
+    """The objective was classified, and the agents that take part were chosen.
+
+    Attributes:
+        classifier: Qualified name of the classifier; empty if none was asked.
+        label: The category.
+        probability: How sure the classifier was, 0 to 1.
+        reason: Why, for people.
+        agents: Qualified names of the agents that take part.
+    """
+
+    classifier: str
+    label: str
+    probability: float
+    reason: str
+    agents: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResumed(Event):
+    """An engine took the run up again; steps that were under way begin anew.
+
+    Attributes:
+        epoch: The number of this ownership; grows with each.
+    """
+
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished(Event):
+    """All steps ended.
+
+    Attributes:
+        output: The last step's output; by step name where several were last.
+        degraded: Whether a step went wrong and the run went on without it.
+    """
+
+    output: Json
+    degraded: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFailed(Event):
+    """The run could not go on. It can be resumed."""
+
+    error: ErrorInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunCancelled(Event):
+    """The run was stopped on request. It can be resumed."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested(Event):
+    """Somebody asked for the run to be stopped.
+
+    Attributes:
+        request_id: The journal's id of the request this came from.
+    """
+
+    reason: str = ""
+    request_id: str | None = None
+
+
+# -- Steps -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted(Event):
+    """A step's agent began.
+
+    Attributes:
+        agent: Qualified name of the agent.
+    """
+
+    step: str
+    agent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFinished(Event):
+    """A step's agent replied."""
+
+    step: str
+    output: Json
+    artifacts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFailed(Event):
+    """A step's agent failed, and with it the run."""
+
+    step: str
+    error: ErrorInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDegraded(Event):
+    """A step's agent failed; the run goes on with a reply that says so."""
+
+    step: str
+    output: Json
+    error: ErrorInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSkipped(Event):
+    """A step does not take part.
+
+    Attributes:
+        error: The failure it was skipped for; `None` if it was not chosen.
+    """
+
+    step: str
+    reason: str
+    error: ErrorInfo | None = None
+
+
+# -- What a step did ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCalled(Event):
+    """A request is about to be sent to a model.
+
+    Attributes:
+        call_key: The call within its run: step, digest of the request, occurrence.
+        model: ``"provider:model"``, the provider's name qualified.
+        attempt: 1 for the first try of this call, counted over the chain.
+        reserved_tokens: The most it may use, in and out.
+        reserved_usd: What that may cost; `None` if the price is unknown.
+    """
+
+    step: str
+    call_key: str
+    model: str
+    attempt: int = 1
+    reserved_tokens: int = 0
+    reserved_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAnswered(Event):
+    """A model answered.
+
+    Attributes:
+        cost_usd: The price; `None` if it is not known.
+        duration_seconds: From sending to the whole answer, without waiting in
+            line or for another attempt.
+    """
+
+    step: str
+    call_key: str
+    model: str
+    response: Response
+    cost_usd: float | None
+    duration_seconds: float
+    attempt: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFailed(Event):
+    """An attempt to ask a model failed.
+
+    Attributes:
+        retry_in_seconds: When it is tried again; `None` if it is not, with this model.
+    """
+
+    step: str
+    call_key: str
+    model: str
+    error: ErrorInfo
+    attempt: int = 1
+    retry_in_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolStarted(Event):
+    """A tool is about to be called.
+
+    Attributes:
+        tool: Qualified name of the tool.
+        effect: What the tool declares to do: ``none read idempotent once``.
+    """
+
+    step: str
+    call_key: str
+    tool: str
+    arguments: JsonObject
+    effect: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolFinished(Event):
+    """A tool returned, or failed in a way the model was told."""
+
+    step: str
+    call_key: str
+    tool: str
+    result: ToolResult
+    duration_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueRecorded(Event):
+    """A value an agent must see again when its step is run again."""
+
+    step: str
+    call_key: str
+    value: Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactWritten(Event):
+    """A file was written below the run's folder.
+
+    Attributes:
+        path: Relative to the folder, with forward slashes.
+        size: In bytes.
+        sha256: Digest of the content, in hex.
+    """
+
+    step: str
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed(Event):
+    """An agent said how far it is.
+
+    Attributes:
+        fraction: 0 to 1, where the agent can tell.
+    """
+
+    step: str
+    message: str
+    fraction: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownEvent(Event):
+    """An event of a newer version: kept as it is, and otherwise ignored.
+
+    Attributes:
+        type: What that version calls it.
+        data: All its fields.
+    """
+
+    type: str
+    data: JsonObject
+
+
+def status_after(event: Event) -> RunStatus | None:
+    """Return the status an event gives its run; `None` if it leaves it alone."""
+    match event:
+        case RunAccepted() | RunStarted() | RunResumed():
+            return "running"
+        case RunFinished(degraded=degraded):
+            return "degraded" if degraded else "completed"
+        case RunFailed():
+            return "failed"
+        case RunCancelled():
+            return "cancelled"
+    return None

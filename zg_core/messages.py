@@ -1,0 +1,105 @@
+"""What is said between an agent, a model and tools, in no vendor's words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from ._json import Json, JsonObject
+
+__all__ = ["Message", "Part", "Role", "Text", "ToolCall", "ToolResult"]
+
+Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A piece of plain text."""
+
+    text: str
+    kind: Literal["text"] = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """A model's wish to have a tool called.
+
+    Attributes:
+        call_id: The provider's id of the wish; its result must carry the same.
+        name: The name the model was shown (the wire name in a provider's hands,
+            the tool's qualified name everywhere else).
+        arguments: What it wants the tool called with. Text that was no JSON
+            object arrives as ``{"": text}`` and never fits a schema.
+    """
+
+    call_id: str
+    name: str
+    arguments: JsonObject
+    kind: Literal["tool_call"] = "tool_call"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResult:
+    """What came back from a tool.
+
+    Attributes:
+        call_id: The id of the `ToolCall` this answers.
+        output: What the tool returned; `None` where it failed.
+        error: Why it failed, in words meant for the model; `None` where it did not.
+    """
+
+    call_id: str
+    output: Json = None
+    error: str | None = None
+    kind: Literal["tool_result"] = "tool_result"
+
+    @property
+    def text(self) -> str:
+        """The result as a model reads it: text as it is, anything else as JSON."""
+        if self.error is not None:
+            return self.error
+        if isinstance(self.output, str):
+            return self.output
+        return json.dumps(self.output, ensure_ascii=False)
+
+
+Part: TypeAlias = Text | ToolCall | ToolResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    parts: tuple[Part, ...] = field(default=())
+
+    @classmethod
+    def system(cls, text: str) -> Message:
+        """Make a message that instructs the model."""
+        return cls(role="system", parts=(Text(text=text),))
+
+    @classmethod
+    def user(cls, text: str) -> Message:
+        """Make a message from the user."""
+        return cls(role="user", parts=(Text(text=text),))
+
+    @classmethod
+    def assistant(cls, text: str) -> Message:
+        """Make a message from the model."""
+        return cls(role="assistant", parts=(Text(text=text),))
+
+    @classmethod
+    def tool(cls, *results: ToolResult) -> Message:
+        """Make a message that carries the results of tool calls."""
+        return cls(role="tool", parts=results)
+
+    @property
+    def text(self) -> str:
+        """All text in it, tool results included, in order."""
+        return "".join(p.text for p in self.parts if not isinstance(p, ToolCall))
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The tool calls in it, in order."""
+        return tuple(p for p in self.parts if isinstance(p, ToolCall))

@@ -1,0 +1,1 @@
+"""Find plugins, load them, and say what they offer."""

@@ -1,0 +1,216 @@
+"""What a plugin says it offers: light, frozen descriptions with a lazy factory.
+
+A factory is ``"package.module:attribute"`` (or a callable), called on first use
+with no argument or with one named ``settings``, the plugin's `Settings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from ._json import JsonObject
+from ._names import clean_description, is_name
+from .workflows import Workflow
+
+__all__ = [
+    "AgentSpec",
+    "ClassifierSpec",
+    "CommandSpec",
+    "Detect",
+    "Effect",
+    "Factory",
+    "HostInfo",
+    "JournalSpec",
+    "ProviderSpec",
+    "Risk",
+    "Spec",
+    "ToolSpec",
+    "WorkflowSpec",
+]
+
+Factory: TypeAlias = str | Callable[..., Any]
+Effect: TypeAlias = Literal["none", "read", "idempotent", "once"]
+"""What calling a tool again would do: nothing, nothing (it only looks), nothing
+more than the first time, or something more, so that it must never be repeated."""
+Risk: TypeAlias = Literal["low", "high", "critical"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostInfo:
+    """What a plugin is told about the host that asks.
+
+    Attributes:
+        core_version: ZeroGravity's version.
+        api: The plugin API's version.
+    """
+
+    core_version: str
+    api: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What all specs have.
+
+    Attributes:
+        name: Lower-case letter, then letters, digits, ``-`` and ``_``; at most 64.
+        description: One sentence for people and models.
+        deprecated: What to use instead, where it should not be used any more.
+    """
+
+    name: str
+    description: str = ""
+    deprecated: str | None = None
+
+    def __post_init__(self) -> None:
+        if not is_name(self.name):
+            raise ValueError(
+                f"{self.name!r} is no name: use a lower-case letter, then up to 63 "
+                "letters, digits, '-' or '_'"
+            )
+        if not isinstance(self.description, str):
+            raise TypeError(f"the description of {self.name!r} is no text")
+        object.__setattr__(self, "description", clean_description(self.description))
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentSpec(Spec):
+    """An agent.
+
+    Attributes:
+        factory: Makes the `Agent`.
+        task_types: Categories of objectives it is meant for.
+        tools: Names of the tools it uses; a short name means its own plugin's first.
+        capabilities: What it is good at, in a word each.
+        complexity_threshold: From which complexity of a task on, 0 to 1, it is
+            worth asking.
+        overrides: Qualified name of the agent it offers to replace. A wish: only
+            the user's configuration makes it so.
+    """
+
+    factory: Factory
+    task_types: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
+    complexity_threshold: float = 0.0
+    overrides: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolSpec(Spec):
+    """A tool: a function, or a factory of a `Tool`.
+
+    Attributes:
+        factory: Makes the `Tool`; `None` where *function* is given.
+        function: The function a decorated tool was made of.
+        parameters: JSON Schema (2020-12) of the arguments; `None` takes it from
+            the function.
+        effect: What calling it again would do.
+        capabilities: What it reaches: ``network files exec secrets``.
+        risk: How bad a wrong call is.
+        requires_approval: Whether a person must agree to each call.
+        timeout_seconds: The longest it may take; `None` is the host's default.
+    """
+
+    factory: Factory | None = None
+    function: Callable[..., Any] | None = None
+    parameters: JsonObject | None = None
+    effect: Effect = "none"
+    capabilities: frozenset[str] = frozenset()
+    risk: Risk = "low"
+    requires_approval: bool = False
+    timeout_seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.factory is None) == (self.function is None):
+            raise ValueError(f"tool {self.name!r} needs a factory or a function")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function, as if it had not been decorated."""
+        if self.function is None:
+            raise TypeError(f"tool {self.name!r} is not made of a function")
+        return self.function(*args, **kwargs)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detect:
+    """How to see, in no time, that a provider could be used.
+
+    Any one is enough.
+
+    Attributes:
+        env: Environment variables, any of which makes it usable.
+        module: A module that is there if the provider's extra is installed.
+        url: An address on this machine that a local server answers.
+    """
+
+    env: tuple[str, ...] = ()
+    module: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProviderSpec(Spec):
+    """A provider; its name is the part of ``"openai:gpt-5"`` before the colon.
+
+    Attributes:
+        factory: Makes the `Provider`. The vendor's package is imported by the
+            provider's first call, not before.
+        default_model: The model where only the provider was named.
+        detect: How to see that it could be used.
+        env: Environment variables whose values are its secrets.
+    """
+
+    factory: Factory
+    default_model: str | None = None
+    detect: Detect | None = None
+    env: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierSpec(Spec):
+    """A classifier.
+
+    Attributes:
+        factory: Makes the `Classifier`.
+        labels: The categories it tells apart.
+    """
+
+    factory: Factory
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkflowSpec(Spec):
+    """A workflow by name.
+
+    Attributes:
+        workflow: The workflow, which is data.
+    """
+
+    workflow: Workflow
+
+
+@dataclass(frozen=True, kw_only=True)
+class JournalSpec(Spec):
+    """A journal; its name is the scheme of its address, as in ``sqlite:///runs.db``.
+
+    Attributes:
+        factory: Makes the `Journal` from one argument, the address after the scheme.
+    """
+
+    factory: Factory
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandSpec(Spec):
+    """A command of ``zg``.
+
+    Attributes:
+        factory: The `click.Command` itself (not called), imported when it is used.
+    """
+
+    factory: Factory

@@ -1,0 +1,1 @@
+"""Doubles and checks for those who test plugins."""

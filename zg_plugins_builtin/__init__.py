@@ -1,0 +1,1 @@
+"""What comes with ZeroGravity, as a plugin like any other."""
