@@ -3,40 +3,55 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from . import events
 from ._json import Json, JsonObject
 from .errors import JournalError
-from .events import Event, UnknownEvent
+from .events import Event, Requested, UnknownEvent
 
-__all__ = ["decode_event", "digest", "dump", "encode_event", "event_document"]
+__all__ = [
+    "decode_event",
+    "digest",
+    "dump",
+    "encode_event",
+    "event_document",
+    "is_json",
+]
 
 _EVENTS: dict[str, type[Event]] = {
     name: getattr(events, name)
     for name in events.__all__
     if isinstance(getattr(events, name), type)
     and issubclass(getattr(events, name), Event)
-    and getattr(events, name) not in (Event, UnknownEvent)
+    and getattr(events, name) not in (Event, Requested, UnknownEvent)
 }
 
 
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}
 
+# JSON has no infinity and no NaN; and a field that a record does not have came from
+# a newer version, and must not be lost.
+_CONFIG = ConfigDict(ser_json_inf_nan="strings", extra="forbid")
+
 
 def _adapter(kind: type) -> TypeAdapter[Any]:
     if kind not in _ADAPTERS:
-        _ADAPTERS[kind] = TypeAdapter(kind)
+        # A dataclass by itself takes no configuration; a union passes it down.
+        union: Any = kind | None
+        _ADAPTERS[kind] = TypeAdapter(union, config=_CONFIG)
     return _ADAPTERS[kind]
 
 
 def event_document(event: Event) -> JsonObject:
     """Return an event as a JSON object whose ``type`` is the name of its class."""
     if isinstance(event, UnknownEvent):
-        return {"type": event.type, **event.data}
+        place = {"seq": event.seq, "at": event.at, "run_id": event.run_id}
+        return {"type": event.type, **event.data, **place}
     return {"type": type(event).__name__, **dump(event)}
 
 
@@ -47,45 +62,54 @@ def encode_event(event: Event) -> bytes:
         JournalError: If it holds what JSON has no word for.
     """
     try:
-        return to_json(event_document(event), inf_nan_mode="strings")
+        if isinstance(event, UnknownEvent):
+            return to_json(event_document(event))
+        fields: bytes = _adapter(type(event)).dump_json(event)
     except ValueError as error:
         raise JournalError(
             f"a {type(event).__name__} event cannot be written as JSON: {error}",
             "return plain JSON values from agents and tools",
         ) from error
+    # As `event_document`, but without a document in between: half the time.
+    return b'{"type":"%b",%b' % (type(event).__name__.encode(), fields[1:])
 
 
 def decode_event(line: bytes | str) -> Event:
     """Return the event that `encode_event` wrote.
 
-    What a newer version wrote, a new kind or one with other fields, comes back
-    as an `UnknownEvent` and loses nothing.
+    What a newer version wrote, a new kind or one with other fields or values, comes
+    back as an `UnknownEvent` and loses nothing.
 
     Raises:
-        JournalError: If *line* is not a JSON object with a ``type``.
+        JournalError: If *line* is no event of any version.
     """
     try:
-        data = from_json(line)
+        data = _parsed(line)
         name = data.pop("type")
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        kind = _EVENTS.get(name)
+        if kind is not None:
+            try:
+                event: Event = _adapter(kind).validate_python(data)
+            except ValidationError:
+                pass
+            else:
+                return event
+        place = {key: data[key] for key in ("seq", "at", "run_id")}
+        unknown = {**place, "type": name, "data": data}
+        event = _adapter(UnknownEvent).validate_python(unknown)
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise JournalError(
             "the journal holds a line that is no event", "restore it from a backup"
         ) from error
-    kind = _EVENTS.get(name)
-    if kind is not None and data.keys() <= kind.__dataclass_fields__.keys():
-        try:
-            event: Event = _adapter(kind).validate_python(data)
-        except ValidationError:
-            pass
-        else:
-            return event
-    return UnknownEvent(
-        seq=data.get("seq", 0),
-        at=data.get("at", ""),
-        run_id=data.get("run_id", ""),
-        type=name,
-        data=data,
-    )
+    return event
+
+
+def _parsed(line: bytes | str) -> Any:
+    try:
+        return from_json(line)
+    except ValueError:
+        # It takes 200 levels, and 254 can be written; the slower one takes them all.
+        return json.loads(line)
 
 
 def dump(value: object) -> Json:
@@ -93,18 +117,25 @@ def dump(value: object) -> Json:
     return _adapter(type(value)).dump_python(value, mode="json")
 
 
+def is_json(value: object) -> bool:
+    """Tell whether a value, however deep, can be written as a part of an event."""
+    for _ in range(_EVENT_DEPTH):
+        value = [value]
+    try:
+        to_json(value)
+    except ValueError:
+        return False
+    return True
+
+
+_EVENT_DEPTH = 8
+"""How many levels of an event's JSON there may be around a value."""
+
+
 def digest(value: object) -> str:
     """Return the SHA-256, in hex, of a record's canonical JSON.
 
-    Canonical is: keys sorted, no spaces, UTF-8; equal records have equal digests.
+    Canonical is: keys sorted, no spaces, ASCII; equal records have equal digests.
     """
-    return hashlib.sha256(_canonical(dump(value))).hexdigest()
-
-
-def _canonical(value: Json) -> bytes:
-    if isinstance(value, dict):
-        pairs = (to_json(k) + b":" + _canonical(v) for k, v in sorted(value.items()))
-        return b"{" + b",".join(pairs) + b"}"
-    if isinstance(value, list):
-        return b"[" + b",".join(map(_canonical, value)) + b"]"
-    return to_json(value)
+    text = json.dumps(dump(value), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()

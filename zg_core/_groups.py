@@ -1,22 +1,32 @@
-"""Take a lone error out of the exception group a task group wraps it in."""
+"""Take errors out of the exception group a task group wraps them in."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["lone_errors"]
+__all__ = ["ungrouped"]
 
 
 @contextmanager
-def lone_errors() -> Iterator[None]:
-    """Raise the error inside a group of one, so that ``except`` finds it."""
+def ungrouped() -> Iterator[None]:
+    """Raise the first error of a group, so that ``except`` finds it.
+
+    Others of the same moment are in its notes. A group with an error that nobody
+    is prepared for, one that is no `Exception`, is raised as it is.
+    """
     try:
         yield
-    except BaseExceptionGroup as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-            error = error.exceptions[0]
-        if error is group:
-            raise
-        raise error from error.__cause__
+    except ExceptionGroup as group:
+        first, *others = _leaves(group)
+        for other in others:
+            first.add_note(f"at the same time: {type(other).__name__}: {other}")
+        raise first from first.__cause__
+
+
+def _leaves(group: ExceptionGroup[Exception]) -> Iterator[Exception]:
+    for error in group.exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error

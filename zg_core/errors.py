@@ -104,6 +104,8 @@ class PluginError(ZeroGravityError):
     error of the work it does is a `RunError`.
     """
 
+    exit_code = 3
+
 
 class UnknownNameError(ZeroGravityError, LookupError):
     """No plugin offers a thing of that name."""

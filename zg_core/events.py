@@ -25,6 +25,7 @@ __all__ = [
     "PluginInfo",
     "PluginLoaded",
     "Progressed",
+    "Requested",
     "RouteChosen",
     "RunAccepted",
     "RunCancelled",
@@ -105,11 +106,20 @@ class PluginInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunAccepted(Event):
-    """The run exists. Always the first event; with it any engine can do the run."""
+    """The run exists. Always the first event; with it any engine can do the run.
+
+    Attributes:
+        objective: What it is for, in the user's words.
+        options: How it is to be done; ``out`` is absolute.
+        files: Files that were given with the objective, as paths below ``out``.
+        background: What an earlier run, which this one follows, was for and gave.
+    """
 
     objective: str
     workflow: Workflow
     options: RunOptions = RunOptions()
+    files: tuple[str, ...] = ()
+    background: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,9 +127,9 @@ class RunStarted(Event):
     """An engine began the run.
 
     Attributes:
-        model: The models to try in order; empty if no step has needed one yet.
+        model: The models to try, in order, where neither a step nor an agent
+            has its own.
         model_reason: Why these.
-        out: Absolute path of the folder for files.
         agents: The qualified name of each step's agent, by step.
         core: ZeroGravity's version.
         api: The plugin API's version.
@@ -129,7 +139,6 @@ class RunStarted(Event):
 
     model: str
     model_reason: str
-    out: str
     agents: dict[str, str]
     core: str
     api: int
@@ -202,15 +211,21 @@ class RunCancelled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CancelRequested(Event):
-    """Somebody asked for the run to be stopped.
+class Requested(Event):
+    """What somebody who does not own the run asked for.
 
     Attributes:
         request_id: The journal's id of the request this came from.
     """
 
-    reason: str = ""
     request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelRequested(Requested):
+    """Somebody asked for the run to be stopped."""
+
+    reason: str = ""
 
 
 # -- Steps -----------------------------------------------------------------------
@@ -315,6 +330,8 @@ class ModelFailed(Event):
 
     Attributes:
         retry_in_seconds: When it is tried again; `None` if it is not, with this model.
+        final: Whether no model of the chain was left to try, so that this is what
+            the agent was told.
     """
 
     step: str
@@ -323,6 +340,7 @@ class ModelFailed(Event):
     error: ErrorInfo
     attempt: int = 1
     retry_in_seconds: float | None = None
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

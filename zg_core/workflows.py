@@ -151,7 +151,10 @@ class Workflow:
         extra = [a for a in wanted if a not in names.values()]
         first = tuple(s.name for s in steps if not s.needs)
         last = {s.name for s in steps if s.needs} - {n for s in steps for n in s.needs}
-        added = [Step(_step_name(a, steps), agent=a, needs=first) for a in extra]
+        added: list[Step] = []
+        for agent in extra:
+            name = _free_name(agent, (*steps, *added))
+            added.append(Step(name, agent=agent, needs=first))
         steps = [
             replace(s, needs=(*s.needs, *(a.name for a in added)))
             if s.name in last
@@ -173,7 +176,7 @@ def _over_gaps(workflow: Workflow, step: Step, kept: Mapping[str, Step]) -> Step
     return replace(step, needs=tuple(dict.fromkeys(needs)))
 
 
-def _step_name(agent: str, steps: Iterable[Step]) -> str:
+def _free_name(agent: str, steps: Iterable[Step]) -> str:
     taken = {step.name for step in steps}
     name = agent.rpartition(":")[2]
     while name in taken or name in RESERVED:

@@ -1,0 +1,40 @@
+"""A clean place for every test: no configuration, no keys, nothing left behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from zg_core.testing.wire import serve_apart
+
+_OURS = ("ZG_", "OPENAI_", "ANTHROPIC_")
+_KEPT = ("ZG_TEST_",)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Give the test an empty home and an empty folder to work in."""
+    place = tmp_path_factory.mktemp("clean")
+    for name in os.environ:
+        if name.startswith(_OURS) and not name.startswith(_KEPT):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("ZG_HOME", str(place / "home"))
+    work = place / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+
+
+@pytest.fixture(scope="session")
+def wire() -> Iterator[str]:
+    """A real server on this machine that speaks the vendors' formats; its root."""
+    with serve_apart() as url:
+        yield url
