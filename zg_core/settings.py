@@ -19,6 +19,7 @@ class Settings(Mapping[str, Any]):
         values: What the section holds.
         on_secret: Told each secret that is handed out, so that it can be kept
             out of everything printed, logged and journaled.
+        table: What the section is called in the file, where it is not the whole.
     """
 
     def __init__(
@@ -27,8 +28,10 @@ class Settings(Mapping[str, Any]):
         values: Mapping[str, Any] | None = None,
         *,
         on_secret: Callable[[str], None] = lambda _: None,
+        table: str = "",
     ) -> None:
         self._plugin = plugin
+        self._table = table or f'plugins.config."{plugin}"'
         self._values = dict(values or {})
         self._on_secret = on_secret
 
@@ -46,7 +49,12 @@ class Settings(Mapping[str, Any]):
 
     def section(self, name: str) -> Settings:
         """Return a table within the section; an empty one if it is not there."""
-        return Settings(self._plugin, self.get(name), on_secret=self._on_secret)
+        return Settings(
+            self._plugin,
+            self.get(name),
+            on_secret=self._on_secret,
+            table=f"{self._table}.{name}",
+        )
 
     def secret(self, name: str, *, env: str | None = None) -> str:
         """Return a secret: from the environment variable *env*, else the section.
@@ -56,7 +64,7 @@ class Settings(Mapping[str, Any]):
         """
         value = (os.environ.get(env) if env else None) or self.get(name)
         if not value:
-            where = f'{name} in [plugins.config."{self._plugin}"]'
+            where = f"{name} in [{self._table}]"
             raise ConfigError(
                 f"{self._plugin or 'the plugin'} needs the secret {name!r}",
                 f"set {env}, or {where} of your own configuration file"

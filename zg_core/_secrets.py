@@ -1,0 +1,67 @@
+"""Keep secrets out of whatever leaves the process."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+__all__ = ["REDACTED", "Secrets", "looks_secret"]
+
+REDACTED = "[secret]"
+_SHORTEST = 8
+
+T = TypeVar("T")
+_SECRET_NAME = re.compile(r"key|token|secret|password", re.IGNORECASE)
+
+
+def looks_secret(name: str) -> bool:
+    """Tell whether what is stored under *name* is probably a secret."""
+    return _SECRET_NAME.search(name) is not None
+
+
+class Secrets:
+    """The secrets a process has seen, and texts without them."""
+
+    def __init__(self) -> None:
+        self._values: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+
+    def __repr__(self) -> str:
+        return f"Secrets({len(self._values)} values)"
+
+    def add(self, value: str) -> None:
+        """Keep *value* out from now on.
+
+        One of fewer than 8 characters is let be: it would be found in ordinary words.
+        """
+        value = value.strip()
+        if len(value) >= _SHORTEST and value not in self._values:
+            self._values.add(value)
+            # The longest first, or one that begins with another would show its end.
+            longest = sorted(self._values, key=len, reverse=True)
+            self._pattern = re.compile("|".join(map(re.escape, longest)))
+
+    def redact(self, text: str) -> str:
+        """Return *text* with each secret replaced by ``[secret]``."""
+        return self._pattern.sub(REDACTED, text) if self._pattern else text
+
+    def redact_record(self, record: T) -> T:
+        """Return a record or JSON value with the secrets in all its texts replaced."""
+        return record if self._pattern is None else self._redacted(record)
+
+    def _redacted(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.redact(value)
+        if isinstance(value, dict):
+            return {self._redacted(k): self._redacted(v) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(map(self._redacted, value))
+        if is_dataclass(value) and not isinstance(value, type):
+            changed = {
+                f.name: new
+                for f in fields(value)
+                if (new := self._redacted(old := getattr(value, f.name))) != old
+            }
+            return replace(value, **changed) if changed else value
+        return value

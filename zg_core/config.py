@@ -1,0 +1,272 @@
+"""What ZeroGravity is told from outside, and where each value came from.
+
+An argument goes before the environment (``ZG_…``), that before the project's
+``zg.toml``, that before the user's own file, that before the default. A project's
+file comes with a repository, from whomever: it may only choose a model and a
+workflow among what is installed, and take away from what the user allows.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from ._config_files import ConfigFile, find_project_file, home, read_file
+from ._config_keys import KEYS, PROJECT_KEYS, TABLES, check_value, parse_value
+from ._names import is_name, nearest, plugin_id
+from .errors import ConfigError
+from .usage import Limits
+
+__all__ = [
+    "Config",
+    "check_file",
+    "data_dir",
+    "load_config",
+    "misspelt_variables",
+    "user_file",
+]
+
+_ROUTES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "technical": ("architect", "engineer", "operator"),
+        "strategic": ("architect", "engineer", "designer"),
+        "creative": ("architect", "designer", "operator"),
+        "general": ("architect", "engineer", "designer", "operator"),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """One configuration, whole.
+
+    Attributes:
+        model: The models to try, in order: ``"anthropic:… , local:…"``.
+        workflow: The workflow of a run that names none.
+        classifier: The classifier that routes objectives.
+        journal: Address of the journal: ``sqlite``, ``sqlite:///runs.db``, ``memory``.
+        out: The folder that gets a folder for each run's files.
+        limits: The most a run may spend.
+        retention_days: After how many days a run is forgotten; `None` is never.
+        routes: The agents of each category of objectives.
+        plugins_disable: Plugins that are not loaded.
+        plugins_enable: Plugins that are loaded all the same.
+        plugins_off: Whether only the built-in plugin is loaded.
+        plugins_strict: Whether anything wrong with a plugin is an error.
+        plugins_config: The section of each plugin, by its id.
+        origins: Where values came from, by dotted key; see `origin`.
+    """
+
+    model: str | None = None
+    workflow: str = "adaptive"
+    classifier: str = "keyword"
+    journal: str = "sqlite"
+    out: str = "zg-runs"
+    limits: Limits = Limits()
+    retention_days: int | None = None
+    routes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _ROUTES)
+    plugins_disable: tuple[str, ...] = ()
+    plugins_enable: tuple[str, ...] = ()
+    plugins_off: bool = False
+    plugins_strict: bool = False
+    plugins_config: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=dict, repr=False
+    )
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+    def origin(self, key: str) -> str:
+        """Return where the value of a dotted key came from, for people."""
+        return self.origins.get(key, "default")
+
+    def items(self) -> Iterator[tuple[str, Any]]:
+        """Yield every dotted key with its value, in the order of the documentation."""
+        for key in KEYS:
+            table, _, name = key.rpartition(".")
+            if name == "*":
+                values = getattr(self, table.replace(".", "_"))
+                yield from ((f"{table}.{name}", v) for name, v in values.items())
+            elif table == "limits":
+                yield key, getattr(self.limits, name)
+            else:
+                yield key, getattr(self, key.replace(".", "_"))
+
+
+def user_file(environ: Mapping[str, str] | None = None) -> Path:
+    """Return the path of the user's own file, whether or not it exists."""
+    folder = home(os.environ if environ is None else environ)
+    if folder is None:
+        from platformdirs import user_config_path
+
+        folder = user_config_path("zerogravity", appauthor=False)
+    return folder / "config.toml"
+
+
+def data_dir(environ: Mapping[str, str] | None = None) -> Path:
+    """Return the folder of the journal and of models, whether or not it exists."""
+    folder = home(os.environ if environ is None else environ)
+    if folder is None:
+        from platformdirs import user_data_path
+
+        folder = user_data_path("zerogravity", appauthor=False)
+    return folder
+
+
+def load_config(
+    overrides: Mapping[str, object] = MappingProxyType({}),
+    *,
+    cwd: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Config:
+    """Read the configuration that holds in a folder.
+
+    Args:
+        overrides: Values that go before all others, by dotted key
+            (``{"limits.usd": 1}``); those that are `None` are left out.
+        cwd: Where to look for the project's file; the current directory if `None`.
+        environ: The environment; the process's if `None`.
+
+    Raises:
+        ConfigError: If a file cannot be read, a key is unknown or not allowed
+            where it stands, or a value does not fit.
+    """
+    environ = os.environ if environ is None else environ
+    merged = _Merged()
+    own = user_file(environ)
+    if file := read_file(own):
+        merged.add(f"user file {file.path}", check_file(file))
+    if file := find_project_file(cwd or Path.cwd()):
+        values = check_file(file)
+        _check_project(file, values, own)
+        merged.narrow(f"project file {file.path}", values)
+    for key, known in KEYS.items():
+        name = known.variable
+        if name and (text := environ.get(name)):
+            value = parse_value(key, text, f"the variable {name}")
+            merged.add(f"environment {name}", {key: value})
+    given = {key: value for key, value in overrides.items() if value is not None}
+    leaves = {k: check_value(k, v, "the arguments") for k, v in _leaves(given)}
+    merged.add("argument", leaves)
+    return merged.config()
+
+
+def misspelt_variables(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return variables that look like ours but are none, and what was meant.
+
+    They are no error: ``ZG_…`` may be a plugin's as well.
+    """
+    known = {"ZG_HOME", *(key.variable for key in KEYS.values() if key.variable)}
+    names = os.environ if environ is None else environ
+    others = [n for n in names if n.startswith("ZG_") and n not in known]
+    return {name: close for name in others if (close := nearest(name, known))}
+
+
+def _leaves(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        key = prefix + name
+        if key in TABLES and isinstance(value, Mapping):
+            yield from _leaves(value, f"{key}.")
+        else:
+            yield key, value
+
+
+def check_file(file: ConfigFile) -> dict[str, Any]:
+    """Return the values in a file of configuration, by dotted key.
+
+    Raises:
+        ConfigError: If a key is unknown, or a value does not fit it.
+    """
+    values = {}
+    for key, value in _leaves(file.table):
+        try:
+            values[key] = check_value(key, value, str(file.path))
+        except ConfigError:
+            # Once more, with the line, which takes a while to find.
+            check_value(key, value, file.where(key), **file.position(key))
+        if key in KEYS and not KEYS[key].user:
+            raise ConfigError(
+                f"{key!r} in {file.where(key)} can hold for one command only",
+                "remove it, and give the option to the command",
+                key=key,
+                **file.position(key),
+            )
+    return values
+
+
+def _check_project(file: ConfigFile, values: Mapping[str, Any], own: Path) -> None:
+    for key, value in values.items():
+        if key not in KEYS or not KEYS[key].project:
+            reason = f"may only set {PROJECT_KEYS}"
+        elif key == "model" and any(map(_is_file, value.split(","))):
+            reason = "may not name a file as the model"
+        elif key == "workflow" and not all(map(is_name, value.split(":"))):
+            reason = "may not name a file as the workflow"
+        else:
+            continue
+        raise ConfigError(
+            f"{key!r} stands in {file.where(key)}, but a project's file {reason}",
+            f"move it to your own file, {own}",
+            key=key,
+            **file.position(key),
+        )
+
+
+def _is_file(link: str) -> bool:
+    model = link.strip().partition(":")[2]
+    return model.startswith(("/", ".", "~")) or "\\" in model or ".gguf" in model
+
+
+class _Merged:
+    """The values so far, and their origins."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, Any] = {}
+        self._origins: dict[str, str] = {}
+
+    def add(self, origin: str, values: Mapping[str, Any]) -> None:
+        """Put *values* before those there are; but what is disabled stays so."""
+        for key, value in values.items():
+            if key == "plugins.disable" and key in self._values:
+                self._values[key] = tuple(dict.fromkeys((*self._values[key], *value)))
+                self._origins[key] += f", {origin}"
+            else:
+                self._values[key], self._origins[key] = value, origin
+
+    def narrow(self, origin: str, values: Mapping[str, Any]) -> None:
+        """Put *values* before those there are, except where they would allow more."""
+        for key, value in values.items():
+            held = self._values.get(key)
+            if key.startswith("limits.") and held is not None and held <= value:
+                continue
+            if key == "plugins.strict" and held:
+                continue
+            self.add(origin, {key: value})
+
+    def config(self) -> Config:
+        fields: dict[str, Any] = {}
+        limits: dict[str, Any] = {}
+        routes = dict(_ROUTES)
+        sections: dict[str, Mapping[str, Any]] = {}
+        origins: dict[str, str] = {}
+        for key, value in self._values.items():
+            if key.startswith("limits."):
+                limits[key.removeprefix("limits.")] = value
+            elif key.startswith("routes."):
+                routes[key.removeprefix("routes.")] = value
+            elif key.startswith("plugins.config."):
+                plugin = plugin_id(key.removeprefix("plugins.config."))
+                sections[plugin] = value
+                origins[f"plugins.config.{plugin}"] = self._origins[key]
+            else:
+                fields[key.replace(".", "_")] = value
+            origins.setdefault(key, self._origins[key])
+        return Config(
+            **fields,
+            limits=Limits(**limits),
+            routes=routes,
+            plugins_config=sections,
+            origins=origins,
+        )
