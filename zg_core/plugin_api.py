@@ -11,6 +11,7 @@ def zg_register_agents():
 
 from __future__ import annotations
 
+from ._json import Json, JsonObject
 from .agents import Agent, Reply
 from .classifiers import Classifier, Label
 from .contexts import Context, Workspace
@@ -26,7 +27,7 @@ from .models import (
     StopReason,
     ToolDefinition,
 )
-from .providers import Provider
+from .providers import Preparing, Progress, Provider
 from .settings import Settings
 from .signals import Retry
 from .specs import (
@@ -57,11 +58,15 @@ __all__ = [
     "Detect",
     "HostInfo",
     "JournalSpec",
+    "Json",
+    "JsonObject",
     "Label",
     "Limits",
     "Message",
     "ModelInfo",
     "Part",
+    "Preparing",
+    "Progress",
     "Provider",
     "ProviderSpec",
     "Reply",

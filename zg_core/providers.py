@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 from .models import Chunk, ModelInfo, Request, Response
 
-__all__ = ["Provider"]
+__all__ = ["Preparing", "Progress", "Provider"]
 
 
 @runtime_checkable
@@ -36,4 +37,46 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and memory; the provider is not used again."""
+        ...
+
+
+class Progress(Protocol):
+    """Shows a person what takes long."""
+
+    def note(self, text: str) -> None:
+        """Show a line."""
+        ...
+
+    def bar(
+        self, label: str, total: int
+    ) -> AbstractContextManager[Callable[[int], None]]:
+        """Show how far something is; yields what is told each further amount.
+
+        Args:
+            label: What is going on.
+            total: What all the amounts come to, in bytes.
+        """
+        ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """What a provider may have besides: something to do before a model is used.
+
+    Whoever starts a run while a person watches calls it for the first model of
+    the run, before the run is accepted. Nobody calls it for a service.
+    """
+
+    async def prepare(self, model: str, progress: Progress, *, download: bool) -> None:
+        """Have the model ready, fetching it if need be.
+
+        Args:
+            model: The model's name, as the provider knows it.
+            progress: Shows what takes long.
+            download: Whether anything may be fetched.
+
+        Raises:
+            ConfigError: If it is not here and may not, or cannot, be fetched.
+            ProviderError: If fetching it failed.
+        """
         ...

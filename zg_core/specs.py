@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from ._json import JsonObject
-from ._names import clean_description, is_name
+from ._names import is_name
 from .workflows import Workflow
 
 __all__ = [
@@ -72,7 +72,6 @@ class Spec:
             )
         if not isinstance(self.description, str):
             raise TypeError(f"the description of {self.name!r} is no text")
-        object.__setattr__(self, "description", clean_description(self.description))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +143,9 @@ class Detect:
     Attributes:
         env: Environment variables, any of which makes it usable.
         module: A module that is there if the provider's extra is installed.
-        url: An address on this machine that a local server answers.
+        url: An address on this machine at which a local server lists its models,
+            as OpenAI's ``/v1/models`` does; the first is meant where there is no
+            default.
     """
 
     env: tuple[str, ...] = ()
@@ -162,12 +163,14 @@ class ProviderSpec(Spec):
         default_model: The model where only the provider was named.
         detect: How to see that it could be used.
         env: Environment variables whose values are its secrets.
+        free: Whether its models cost nothing, since they run on this machine.
     """
 
     factory: Factory
     default_model: str | None = None
     detect: Detect | None = None
     env: tuple[str, ...] = ()
+    free: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

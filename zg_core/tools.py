@@ -57,13 +57,14 @@ def tool(
     """
 
     def decorate(function: Callable[..., Any]) -> ToolSpec:
-        name = options.pop("name", None) or function.__name__
-        if not is_name(name):
-            raise ValueError(f"a tool cannot be called {name!r}")
+        named = {**options, "name": options.get("name") or function.__name__}
+        if not is_name(named["name"]):
+            raise ValueError(
+                f"a tool cannot be called {named['name']!r}: use a lower-case letter, "
+                "then letters, digits, '-' or '_'; @tool(name=…) names it otherwise"
+            )
         doc = (function.__doc__ or "").strip()
         description = " ".join(doc.split("\n\n", 1)[0].split())
-        return ToolSpec(
-            name=name, description=description, function=function, **options
-        )
+        return ToolSpec(description=description, function=function, **named)
 
     return decorate if function is None else decorate(function)

@@ -1,0 +1,91 @@
+"""Really installed packages: a folder on the path, with metadata and modules."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from textwrap import dedent
+
+GOOD = """
+    import zg_core.plugin_api as zg
+
+    @zg.hookimpl
+    def zg_register_agents():
+        return [zg.AgentSpec(name="goodie", factory=Goodie)]
+
+    class Goodie:
+        async def run(self, ctx):
+            return zg.Reply(output="good")
+"""
+
+
+class Site:
+    """A folder of installed distributions, as an installer leaves it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def install(
+        self,
+        name: str,
+        code: str = "",
+        *,
+        version: str = "1.0",
+        entry_points: Mapping[str, str] | str | None = None,
+        requires: tuple[str, ...] = (),
+        files: Mapping[str, str] | None = None,
+    ) -> Path:
+        """Install a distribution and return the folder of its metadata.
+
+        Args:
+            name: Its name; the module is called the same, with underscores.
+            code: The module.
+            version: Its version.
+            entry_points: Its plugins by entry point, or the text of the whole file;
+                the module itself if `None`.
+            requires: Its requirements.
+            files: Further files of the metadata.
+        """
+        module = re.sub(r"[^a-z0-9]+", "_", name.lower())
+        if code:
+            (self.folder / f"{module}.py").write_text(dedent(code))
+        if entry_points is None:
+            entry_points = {"plugin": module}
+        if not isinstance(entry_points, str):
+            lines = [f"{name} = {value}" for name, value in entry_points.items()]
+            entry_points = "\n".join(["[zerogravity.plugins]", *lines, ""])
+        metadata = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+        metadata += [f"Requires-Dist: {requirement}" for requirement in requires]
+        folder = self.folder / f"{name.replace('-', '_')}-{version}.dist-info"
+        folder.mkdir()
+        written = {
+            "METADATA": "\n".join([*metadata, ""]),
+            "RECORD": f"{module}.py,,\n",
+            "entry_points.txt": entry_points,
+            **(files or {}),
+        }
+        for file, text in written.items():
+            (folder / file).write_text(text, encoding="utf-8")
+        return folder
+
+    def forget(self) -> None:
+        """Take the modules that were imported from here out of Python again."""
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if file and Path(file).resolve().is_relative_to(self.folder):
+                del sys.modules[name]
+
+    def zg(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Call ``zg`` as a command of its own, with these packages installed."""
+        return subprocess.run(
+            [sys.executable, "-m", "zg_core.cli", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={**os.environ, "PYTHONPATH": str(self.folder), **environ},
+        )

@@ -1,0 +1,15 @@
+"""Which ZeroGravity this is."""
+
+from __future__ import annotations
+
+__all__ = ["core_version"]
+
+
+def core_version() -> str:
+    """Return the version of the installed distribution; ``"0+unknown"`` without one."""
+    import importlib_metadata
+
+    try:
+        return importlib_metadata.version("zerogravity")
+    except importlib_metadata.PackageNotFoundError:
+        return "0+unknown"

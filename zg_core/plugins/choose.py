@@ -1,0 +1,104 @@
+"""Decide which plugins the user wants, before any of their code runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from .._names import nearest, plugin_id
+from ..config import Config
+from ..errors import AmbiguousNameError, UnknownNameError
+from .diagnose import Diagnostic, Findings
+from .sources import Source
+
+__all__ = ["Choice", "choose", "named"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the user wants.
+
+    Attributes:
+        disabled: Ids of the plugins that are not to be loaded.
+        diagnostics: What the configuration says of plugins that are not there.
+    """
+
+    disabled: frozenset[str]
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def choose(config: Config, sources: Sequence[Source]) -> Choice:
+    """Decide which plugins are not to be loaded.
+
+    Raises:
+        UnknownNameError: If a plugin is not there that the command itself names. One
+            that files or the environment name may be installed elsewhere.
+    """
+    findings = Findings()
+    off = {s.id for s in sources if config.plugins_off and not s.builtin}
+    origin = config.origin("plugins.disable")
+    for name in config.plugins_disable:
+        try:
+            off |= _ids(named(name, sources))
+        except UnknownNameError as error:
+            if origin == "argument":
+                raise
+            findings.add(
+                "ZG131",
+                f"plugins.disable ({origin}): {error.cause}",
+                f"correct plugins.disable; {error.remedy}",
+            )
+    for name in config.plugins_enable:
+        off -= _ids(named(name, sources))
+    for name in config.plugins_config:
+        if name not in (ids := [plugin_id(s.id) for s in sources]):
+            key = f"plugins.config.{name}"
+            close = nearest(name, ids)
+            findings.add(
+                "ZG131",
+                f"{key} ({config.origin(key)}): there is no plugin {name!r}",
+                f"did you mean {close!r}?" if close else f"remove {key}",
+            )
+    return Choice(frozenset(off), tuple(findings.diagnostics))
+
+
+def named(name: str, sources: Iterable[Source]) -> tuple[Source, ...]:
+    """Return the plugins that the user means by *name*.
+
+    That is a plugin's id, with or without ``zg-`` at its start, or the name of its
+    entry point; case and ``-_.`` do not matter. The name of a distribution means
+    all plugins it has.
+
+    Raises:
+        UnknownNameError: If there is none.
+        AmbiguousNameError: If plugins of several distributions have that name.
+    """
+    sources = tuple(sources)
+    wanted = plugin_id(name)
+    meanings: tuple[Callable[[Source], bool], ...] = (
+        lambda source: wanted in (plugin_id(source.id), source.id.partition(".")[0]),
+        lambda source: f"zg-{wanted}" == source.id.partition(".")[0],
+        lambda source: plugin_id(source.entry_point) == wanted,
+    )
+    for means in meanings:
+        found = tuple(source for source in sources if means(source))
+        if len({source.distribution for source in found}) > 1:
+            raise AmbiguousNameError(
+                f"{name!r} is the name of an entry point in several plugins: "
+                + ", ".join(source.id for source in found),
+                "write the id of the one you mean",
+                name=name,
+            )
+        if found:
+            return found
+    close = nearest(wanted, (source.id for source in sources))
+    raise UnknownNameError(
+        f"there is no plugin named {name!r}",
+        f"did you mean {close!r}?" if close else "`zg plugins` lists them",
+        name=name,
+        did_you_mean=close,
+    )
+
+
+def _ids(sources: Iterable[Source]) -> set[str]:
+    return {source.id for source in sources}

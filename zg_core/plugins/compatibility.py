@@ -1,0 +1,89 @@
+"""Judge whether a plugin and this ZeroGravity fit, by what the plugin declares."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import importlib_metadata
+
+from .._isolation import contain
+from .._names import plugin_id
+from ..hookspecs import API
+from .diagnose import Findings
+from .sources import DISTRIBUTION, Source
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+__all__ = ["check_api", "check_requirements", "missing_requirements"]
+
+SUPPORTED_APIS = frozenset({API})
+_UPGRADE = f"pip install -U {DISTRIBUTION}"
+_PROJECT = re.compile(r"[\w.-]+")
+
+
+def check_requirements(source: Source, core: str, findings: Findings) -> bool:
+    """Tell whether the plugin's distribution allows this ZeroGravity; note if not.
+
+    Args:
+        source: The plugin.
+        core: ZeroGravity's version.
+        findings: Where to note it.
+    """
+    for required in _requirements(source, DISTRIBUTION):
+        with contain():
+            if required.specifier.contains(core, prereleases=True):
+                continue
+            findings.add(
+                "ZG121",
+                f"needs {DISTRIBUTION}{required.specifier}; this is {core}",
+                _UPGRADE if _wants_newer(str(required.specifier), core) else "",
+            )
+            return False
+    return True
+
+
+def _wants_newer(specifier: str, core: str) -> bool:
+    from packaging.version import Version
+
+    wanted = re.findall(r"(?:>=|>|~=|==)\s*([^\s,*]+?)(?:\.\*)?(?=,|$)", specifier)
+    return any(Version(version) > Version(core) for version in wanted)
+
+
+def check_api(api: object, core: str, findings: Findings) -> bool:
+    """Tell whether the plugin was written for this plugin API; note it if not."""
+    if isinstance(api, int) and api in SUPPORTED_APIS:
+        return True
+    newer = isinstance(api, int) and api > API
+    findings.add(
+        "ZG121",
+        f"needs plugin API {api!r:.40}; {DISTRIBUTION} {core} has API {API}",
+        _UPGRADE if newer else "",
+    )
+    return False
+
+
+def missing_requirements(source: Source) -> list[str]:
+    """Return the distributions the plugin requires that are not installed."""
+    return [
+        required.name
+        for required in _requirements(source)
+        if not list(importlib_metadata.distributions(name=required.name))
+    ]
+
+
+def _requirements(source: Source, distribution: str = "") -> list[Requirement]:
+    """Return what the plugin requires here; what cannot be parsed is satisfied."""
+    found: list[Requirement] = []
+    for text in source.copy.requires if source.copy else ():
+        name = _PROJECT.match(text)
+        if name is None or distribution not in ("", plugin_id(name[0])):
+            continue
+        with contain():
+            from packaging.requirements import Requirement
+
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                found.append(requirement)
+    return found
