@@ -6,9 +6,14 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from .events import Event, RunAccepted, RunStatus
+from .events import Event, Requested, RunAccepted, RunStatus
 
-__all__ = ["Journal", "Pending", "RunSummary"]
+__all__ = ["ENDED", "Journal", "Pending", "RunSummary"]
+
+ENDED: frozenset[RunStatus] = frozenset(
+    {"completed", "degraded", "failed", "cancelled"}
+)
+"""The statuses of a run that goes on only if somebody resumes it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +47,7 @@ class Pending:
     """
 
     request_id: str
-    event: Event
+    event: Requested
 
 
 @runtime_checkable
@@ -92,8 +97,9 @@ class Journal(Protocol):
                 with whatever is written next, and a refusal shows there.
 
         Raises:
-            RunBusyError: If the run has a newer owner.
-            JournalError: If they cannot be written.
+            RunBusyError: If the run has a newer owner, or was released.
+            RunNotFoundError: If there is no such run any more.
+            JournalError: If they cannot be written; then none of them is.
         """
         ...
 
@@ -128,7 +134,7 @@ class Journal(Protocol):
         """
         ...
 
-    async def request(self, run_id: str, event: Event) -> None:
+    async def request(self, run_id: str, event: Requested) -> None:
         """Ask the run's owner, now or later, to record *event* and act on it.
 
         Raises:
@@ -137,7 +143,11 @@ class Journal(Protocol):
         ...
 
     def requests(self, run_id: str) -> AsyncGenerator[Pending, None]:
-        """Yield requests of a run as they come, those waiting first; never ends."""
+        """Yield requests of a run as they come, those waiting first; never ends.
+
+        Raises:
+            RunNotFoundError: If there is no such run.
+        """
         ...
 
     async def close(self) -> None:

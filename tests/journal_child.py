@@ -1,0 +1,58 @@
+"""A process that writes runs, for tests that kill or freeze it.
+
+``journal_child.py FILE LEASE RUN…``: makes and claims each run, adds events to all
+of them as fast as it can (with one run: one for each line it reads), and prints run
+and number of each event that is on disk; ``RUN lost`` when it is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from zg_core import RunAccepted, RunBusyError, Step, Workflow
+from zg_core.events import Event, Progressed
+from zg_plugins_builtin.journals.sqlite import SqliteJournal
+
+
+def accepted(run_id: str, objective: str = "make it") -> RunAccepted:
+    return RunAccepted(
+        seq=1,
+        at="2026-01-01T00:00:00.000Z",
+        run_id=run_id,
+        objective=objective,
+        workflow=Workflow("solo", (Step("work", agent="zerogravity:engineer"),)),
+    )
+
+
+def progressed(run_id: str, *seqs: int, text: str = "on") -> list[Event]:
+    return [
+        Progressed(seq=seq, run_id=run_id, step="work", message=text) for seq in seqs
+    ]
+
+
+async def write(journal: SqliteJournal, run_id: str, *, on_demand: bool) -> None:
+    await journal.create(accepted(run_id))
+    epoch = await journal.claim(run_id)
+    seq = 1
+    while True:
+        print(run_id, seq, flush=True)
+        if on_demand:
+            await asyncio.to_thread(sys.stdin.readline)
+        seq += 1
+        try:
+            await journal.append(run_id, epoch, progressed(run_id, seq, text="child"))
+        except RunBusyError:
+            print(run_id, "lost", flush=True)
+            return
+
+
+async def main(path: str, lease_seconds: str, *run_ids: str) -> None:
+    journal = SqliteJournal(path, lease_seconds=float(lease_seconds))
+    on_demand = len(run_ids) == 1
+    await asyncio.gather(*(write(journal, r, on_demand=on_demand) for r in run_ids))
+    await journal.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,1 @@
+"""The built-in journals: where runs are kept."""
