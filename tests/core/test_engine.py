@@ -1,0 +1,540 @@
+"""An engine runs workflows and keeps what it promises about them."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+from offering import Offering, ask, flow, say
+
+import zg_core as zg
+from zg_core.testing import ScriptedProvider
+
+pytestmark = pytest.mark.anyio
+OPTIONS = zg.RunOptions(model="scripted:any")
+
+
+async def test_steps_run_after_what_they_need_and_see_its_output() -> None:
+    seen: dict[str, str] = {}
+
+    async def second(ctx: zg.Context) -> zg.Reply:
+        seen["prompt"] = ctx.prompt
+        return zg.Reply(output=f"after {ctx.outputs['first']}")
+
+    plugin = Offering(first=say("one"), second=second)
+    async with zg.Engine.open(plugin, journal="memory", discover=False) as engine:
+        result = await engine.run(flow("first", "second", second="first"), "count")
+
+    assert result.output == "after one"
+    assert seen["prompt"] == "count\n\n## first\n\none"
+    assert [step.status for step in result.history] == ["finished", "finished"]
+
+
+async def test_independent_steps_run_at_once() -> None:
+    both = anyio.Event(), anyio.Event()
+
+    def meeting(mine: anyio.Event, other: anyio.Event):  # type: ignore[no-untyped-def]
+        async def run(ctx: zg.Context) -> zg.Reply:
+            mine.set()
+            await other.wait()
+            return zg.Reply(output="met")
+
+        return run
+
+    plugin = Offering(a=meeting(*both), b=meeting(*reversed(both)))
+    async with zg.Engine.open(plugin, journal="memory", discover=False) as engine:
+        with anyio.fail_after(5):
+            result = await engine.run(flow("a", "b"), "meet")
+
+    assert result.output == {"a": "met", "b": "met"}
+
+
+async def test_a_prompt_is_filled_with_plain_names_only() -> None:
+    model = ScriptedProvider("{input} {x.__class__}", lambda r: r.messages[-1].text)
+    work = zg.Workflow(
+        "test",
+        (
+            zg.Step("one", agent="ask"),
+            zg.Step(
+                "two", agent="ask", needs=("one",), prompt="<{one}> {input} {other}"
+            ),
+        ),
+    )
+
+    async with zg.Engine.open(
+        Offering(ask=ask()), model, journal="memory", discover=False
+    ) as engine:
+        result = await engine.run(work, "objective", options=OPTIONS)
+
+    assert result.output == "<{input} {x.__class__}> objective {other}"
+
+
+async def test_a_finished_run_is_returned_and_not_done_again() -> None:
+    model = ScriptedProvider("once")
+    async with zg.Engine.open(
+        Offering(ask=ask()), model, journal="memory", discover=False
+    ) as engine:
+        first = await engine.run(flow("ask"), "x", options=OPTIONS, run_id="r1")
+        again = await engine.run(flow("ask"), "x", options=OPTIONS, run_id="r1")
+
+    assert again == first
+    assert len(model.requests) == 1
+
+
+async def test_a_run_id_belongs_to_one_objective() -> None:
+    plugin = Offering(a=say("x"))
+    async with zg.Engine.open(plugin, journal="memory", discover=False) as engine:
+        await engine.run(flow("a"), "one", run_id="r1")
+
+        with pytest.raises(zg.InputError, match="another objective"):
+            await engine.run(flow("a"), "two", run_id="r1")
+
+
+async def test_events_are_streamed_in_order_and_without_gaps() -> None:
+    plugin = Offering(a=say("x"), b=say("y"))
+    async with zg.Engine.open(plugin, journal="memory", discover=False) as engine:
+        events = [
+            event
+            async for event in engine.stream(flow("a", "b", b="a"), "x", run_id="r1")
+            if isinstance(event, zg.Event)
+        ]
+        recorded = await engine.journal.read("r1")
+
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert events == recorded
+    assert isinstance(events[-1], zg.RunFinished)
+
+
+async def test_pieces_of_answers_are_streamed_but_not_journaled() -> None:
+    model = ScriptedProvider("three small words")
+    async with zg.Engine.open(
+        Offering(ask=ask()), model, journal="memory", discover=False
+    ) as engine:
+        stream = engine.stream(flow("ask"), "x", options=OPTIONS, deltas=True)
+        items = [item async for item in stream]
+
+    told = "".join(item.text for item in items if isinstance(item, zg.TextDelta))
+    assert told == "three small words"
+    assert sum(isinstance(item, zg.TextDelta) for item in items) == 3
+
+
+async def test_closing_a_stream_stops_the_run_which_can_be_resumed() -> None:
+    reached = anyio.Event()
+    go_on = anyio.Event()
+
+    async def slow(ctx: zg.Context) -> zg.Reply:
+        reached.set()
+        await go_on.wait()
+        return zg.Reply(output="done")
+
+    async with zg.Engine.open(
+        Offering(slow=slow), journal="memory", discover=False
+    ) as engine:
+        stream = engine.stream(flow("slow"), "x", run_id="r1")
+        async for event in stream:
+            if isinstance(event, zg.StepStarted):
+                await reached.wait()
+                break
+        await stream.aclose()
+        go_on.set()
+        result = await engine.resume("r1")
+
+    assert result.output == "done"
+
+
+# -- When things go wrong -----------------------------------------------------------
+
+
+async def broken(ctx: zg.Context) -> zg.Reply:
+    raise ValueError("the agent's own fault")
+
+
+async def test_a_failing_agent_fails_the_run_and_is_named() -> None:
+    plugin = Offering(broken=broken)
+    async with zg.Engine.open(plugin, journal="memory", discover=False) as engine:
+        with pytest.raises(zg.RunError, match="offering:broken.*own fault"):
+            await engine.run(flow("broken"), "x", run_id="r1")
+        result = await engine.result("r1")
+
+    assert result.status == "failed"
+    assert result.error is not None
+    assert "own fault" in result.error.cause
+
+
+@pytest.mark.parametrize("thrown", [SystemExit(0), RecursionError(), BaseException()])
+async def test_nothing_an_agent_raises_ends_the_process(thrown: BaseException) -> None:
+    async def exits(ctx: zg.Context) -> zg.Reply:
+        raise thrown
+
+    plugin = Offering(exits=exits)
+    async with zg.Engine.open(plugin, journal="memory", discover=False) as engine:
+        with pytest.raises(zg.RunError, match="offering:exits"):
+            await engine.run(flow("exits"), "x")
+
+
+@pytest.mark.parametrize("returned", [None, "text", 42])
+async def test_an_agent_must_return_a_reply(returned: object) -> None:
+    async def wrong(ctx: zg.Context) -> object:
+        return returned
+
+    plugin = Offering(wrong=wrong)
+    async with zg.Engine.open(plugin, journal="memory", discover=False) as engine:
+        with pytest.raises(zg.RunError, match="not a Reply"):
+            await engine.run(flow("wrong"), "x")
+
+
+async def test_an_output_must_be_json() -> None:
+    async def wrong(ctx: zg.Context) -> zg.Reply:
+        return zg.Reply(output=object())
+
+    plugin = Offering(wrong=wrong)
+    async with zg.Engine.open(plugin, journal="memory", discover=False) as engine:
+        with pytest.raises(zg.RunError, match="no JSON"):
+            await engine.run(flow("wrong"), "x")
+
+
+@pytest.mark.parametrize(
+    ("on_error", "status", "output"),
+    [
+        ("skip", "degraded", "went on without []"),
+        ("fallback", "degraded", "went on without ['broken']"),
+    ],
+)
+async def test_a_workflow_may_go_on_without_a_step(
+    on_error: zg.OnError, status: str, output: str
+) -> None:
+    async def after(ctx: zg.Context) -> zg.Reply:
+        return zg.Reply(output=f"went on without {sorted(ctx.outputs)}")
+
+    work = zg.Workflow(
+        "test",
+        (
+            zg.Step("broken", agent="broken", on_error=on_error),
+            zg.Step("after", agent="after", needs=("broken",)),
+        ),
+    )
+    plugin = Offering(broken=broken, after=after)
+    async with zg.Engine.open(plugin, journal="memory", discover=False) as engine:
+        result = await engine.run(work, "x")
+
+    assert (result.status, result.output) == (status, output)
+    assert result.history[0].error is not None
+
+
+async def test_a_fallback_says_what_is_missing_and_why() -> None:
+    work = zg.Workflow("test", (zg.Step("a", agent="broken", on_error="fallback"),))
+    async with zg.Engine.open(
+        Offering(broken=broken), journal="memory", discover=False
+    ) as engine:
+        result = await engine.run(work, "x")
+
+    assert result.output["role"] == "offering:broken"
+    assert "own fault" in result.output["failed"]
+
+
+async def test_a_step_has_a_time_limit() -> None:
+    async def sleeps(ctx: zg.Context) -> zg.Reply:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    work = zg.Workflow("test", (zg.Step("a", agent="sleeps", timeout_seconds=0.01),))
+    async with zg.Engine.open(
+        Offering(sleeps=sleeps), journal="memory", discover=False
+    ) as engine:
+        with pytest.raises(zg.LimitError, match=r"longer than 0\.01 s"):
+            await engine.run(work, "x")
+
+
+async def test_a_run_has_a_time_limit() -> None:
+    async def sleeps(ctx: zg.Context) -> zg.Reply:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    options = zg.RunOptions(limits=zg.Limits(seconds=0.01))
+    async with zg.Engine.open(
+        Offering(sleeps=sleeps), journal="memory", discover=False
+    ) as engine:
+        with pytest.raises(zg.LimitError, match=r"longer than 0\.01 s"):
+            await engine.run(flow("sleeps"), "x", options=options, run_id="r1")
+        result = await engine.result("r1")
+
+    assert result.status == "failed"
+
+
+async def test_a_failed_run_can_be_resumed_from_where_it_failed() -> None:
+    faults = [ValueError("first time")]
+
+    async def shaky(ctx: zg.Context) -> zg.Reply:
+        if faults:
+            raise faults.pop()
+        return zg.Reply(output="second time")
+
+    model = ScriptedProvider("kept")
+    plugin = Offering(ask=ask(), shaky=shaky)
+    async with zg.Engine.open(
+        plugin, model, journal="memory", discover=False
+    ) as engine:
+        work = flow("ask", "shaky", shaky="ask")
+        with pytest.raises(zg.RunError):
+            await engine.run(work, "x", options=OPTIONS, run_id="r1")
+        result = await engine.resume("r1")
+
+    assert (result.status, result.output) == ("completed", "second time")
+    assert len(model.requests) == 1
+    assert result.history[0].output == "kept"
+
+
+# -- Stopping -----------------------------------------------------------------------
+
+
+async def test_a_run_is_cancelled_on_request() -> None:
+    async def sleeps(ctx: zg.Context) -> zg.Reply:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async with zg.Engine.open(
+        Offering(sleeps=sleeps), journal="memory", discover=False
+    ) as engine:
+        with pytest.raises(zg.RunCancelledError):
+            async for event in engine.stream(flow("sleeps"), "x", run_id="r1"):
+                if isinstance(event, zg.StepStarted):
+                    await engine.cancel("r1", "enough")
+        recorded = await engine.journal.read("r1")
+
+    assert isinstance(recorded[-1], zg.RunCancelled)
+    [request] = [e for e in recorded if isinstance(e, zg.CancelRequested)]
+    assert request.reason == "enough"
+
+
+async def test_a_cancelled_run_can_be_resumed() -> None:
+    wait = [True]
+
+    async def sleeps(ctx: zg.Context) -> zg.Reply:
+        if wait:
+            await anyio.sleep_forever()
+        return zg.Reply(output="woke up")
+
+    async with zg.Engine.open(
+        Offering(sleeps=sleeps), journal="memory", discover=False
+    ) as engine:
+        with pytest.raises(zg.RunCancelledError):
+            async for event in engine.stream(flow("sleeps"), "x", run_id="r1"):
+                if isinstance(event, zg.StepStarted):
+                    await engine.cancel("r1")
+        wait.clear()
+        result = await engine.resume("r1")
+
+    assert (result.status, result.output) == ("completed", "woke up")
+
+
+async def test_a_run_nobody_does_is_cancelled_at_once() -> None:
+    plugin = Offering(a=say("x"))
+    async with zg.Engine.open(plugin, journal="memory", discover=False) as engine:
+        run_id = await engine.accept(flow("a"), "x")
+        await engine.cancel(run_id, "changed my mind")
+        result = await engine.result(run_id)
+
+    assert result.status == "cancelled"
+
+
+async def test_cancelling_what_has_ended_changes_nothing() -> None:
+    plugin = Offering(a=say("x"))
+    async with zg.Engine.open(plugin, journal="memory", discover=False) as engine:
+        done = await engine.run(flow("a"), "x")
+        await engine.cancel(done.run_id)
+
+        assert await engine.result(done.run_id) == done
+
+
+async def test_two_engines_never_do_one_run_at_once() -> None:
+    started, go_on = anyio.Event(), anyio.Event()
+
+    async def slow(ctx: zg.Context) -> zg.Reply:
+        started.set()
+        await go_on.wait()
+        return zg.Reply(output="done")
+
+    journal = zg.MemoryJournal()
+    plugin = Offering(slow=slow)
+    async with (
+        zg.Engine.open(plugin, journal=journal, discover=False) as one,
+        zg.Engine.open(plugin, journal=journal, discover=False) as other,
+        anyio.create_task_group() as tasks,
+    ):
+        run_id = await one.accept(flow("slow"), "x")
+        tasks.start_soon(one.resume, run_id)
+        await started.wait()
+        with pytest.raises(zg.RunBusyError):
+            await other.resume(run_id)
+        go_on.set()
+
+
+# -- Accepting ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("objective", "why"),
+    [
+        ("", "empty"),
+        (" \n\t ", "empty"),
+        ("x" * 100_001, "100,001"),
+        ("bell \x07", r"U\+0007"),
+        ("half \ud83d", r"U\+D83D"),
+        ("next line \x85", r"U\+0085"),
+    ],
+)
+async def test_what_no_agent_could_work_on_is_refused_whole(
+    objective: str, why: str
+) -> None:
+    plugin = Offering(a=say("x"))
+    async with zg.Engine.open(plugin, journal="memory", discover=False) as engine:
+        with pytest.raises(zg.InputError, match=why):
+            await engine.accept(flow("a"), objective)
+
+        assert await engine.journal.list() == []
+
+
+async def test_unknown_names_are_refused_before_anything_is_done() -> None:
+    plugin = Offering(editor=say("x"))
+    async with zg.Engine.open(plugin, journal="memory", discover=False) as engine:
+        with pytest.raises(zg.UnknownNameError, match="did you mean 'editor'"):
+            await engine.accept(flow("edtor"), "x")
+        with pytest.raises(zg.UnknownNameError, match="workflow"):
+            await engine.accept("nowhere", "x")
+        with pytest.raises(zg.UnknownNameError, match="provider"):
+            await engine.accept(
+                flow("editor"), "x", options=zg.RunOptions(model="nobody:m")
+            )
+        with pytest.raises(zg.InputError, match="cannot be a run's id"):
+            await engine.accept(flow("editor"), "x", run_id="../evil")
+
+        assert await engine.journal.list() == []
+
+
+async def test_files_are_given_to_the_agents() -> None:
+    async def reads(ctx: zg.Context) -> zg.Reply:
+        return zg.Reply(output=[ctx.workspace.read(p).decode() for p in ctx.files])
+
+    plugin = Offering(reads=reads)
+    async with zg.Engine.open(plugin, journal="memory", discover=False) as engine:
+        result = await engine.run(flow("reads"), "x", files={"a.txt": b"hello"})
+
+    assert result.output == ["hello"]
+
+
+async def test_a_follow_up_goes_on_from_the_results_of_another_run() -> None:
+    async def writes(ctx: zg.Context) -> zg.Reply:
+        await ctx.write_artifact("page.html", "<b>red</b>")
+        return zg.Reply(output="a red page")
+
+    async def changes(ctx: zg.Context) -> zg.Reply:
+        page = ctx.workspace.read("page.html").decode().replace("red", "blue")
+        await ctx.write_artifact("page.html", page)
+        return zg.Reply(output=ctx.prompt)
+
+    plugin = Offering(writes=writes, changes=changes)
+    async with zg.Engine.open(plugin, journal="memory", discover=False) as engine:
+        first = await engine.run(flow("writes"), "make a page")
+        second = await engine.run(
+            flow("changes"),
+            "make it blue",
+            options=zg.RunOptions(follows=first.run_id),
+        )
+
+    assert "make a page" in second.output
+    assert "a red page" in second.output
+    assert [a.path for a in second.artifacts] == ["page.html"]
+    assert second.out != first.out
+
+
+async def test_only_a_finished_run_can_be_followed() -> None:
+    plugin = Offering(a=say("x"))
+    async with zg.Engine.open(plugin, journal="memory", discover=False) as engine:
+        run_id = await engine.accept(flow("a"), "x")
+
+        with pytest.raises(zg.InputError, match="running"):
+            await engine.accept(flow("a"), "y", options=zg.RunOptions(follows=run_id))
+
+
+# -- Choosing agents ----------------------------------------------------------------
+
+
+class Always:
+    """A classifier with one answer."""
+
+    def __init__(self, label: zg.Label | None) -> None:
+        self._label = label
+
+    async def classify(self, text: str) -> zg.Label | None:
+        return self._label
+
+
+ROUTED = zg.Workflow(
+    "routed",
+    (
+        zg.Step("plan", agent="architect"),
+        zg.Step("code", agent="engineer", needs=("plan",)),
+        zg.Step("look", agent="designer", needs=("plan",)),
+        zg.Step("ship", agent="operator", needs=("code", "look")),
+    ),
+    routed=True,
+)
+TEAM = {name: say(name) for name in ("architect", "engineer", "designer", "operator")}
+CONFIG = zg.Config(classifier="always")
+
+
+@pytest.mark.parametrize(
+    ("label", "agents", "output"),
+    [
+        (zg.Label("technical"), ["architect", "engineer", "operator"], "operator"),
+        (
+            zg.Label("strategic"),
+            ["architect", "engineer", "designer"],
+            {"code": "engineer", "look": "designer"},
+        ),
+        (zg.Label("creative"), ["architect", "designer", "operator"], "operator"),
+        (None, ["architect", "engineer", "designer", "operator"], "operator"),
+        (zg.Label("unheard-of"), list(TEAM), "operator"),
+    ],
+)
+async def test_a_routed_workflow_takes_the_agents_of_the_category(
+    label: zg.Label | None, agents: list[str], output: object
+) -> None:
+    plugin = Offering(classifiers={"always": Always(label)}, **TEAM)
+    async with zg.Engine.open(
+        plugin, journal="memory", discover=False, config=CONFIG
+    ) as engine:
+        result = await engine.run(ROUTED, "x")
+
+    assert result.route is not None
+    assert [name.partition(":")[2] for name in result.route.agents] == agents
+    assert result.output == output
+
+
+async def test_a_restriction_keeps_to_the_named_agents_and_adds_strangers() -> None:
+    plugin = Offering(
+        classifiers={"always": Always(zg.Label("technical"))},
+        critic=say("critic"),
+        **TEAM,
+    )
+    options = zg.RunOptions(agents=("architect", "critic", "designer", "operator"))
+    async with zg.Engine.open(
+        plugin, journal="memory", discover=False, config=CONFIG
+    ) as engine:
+        result = await engine.run(ROUTED, "x", options=options)
+
+    done = [step.step for step in result.history if step.status == "finished"]
+    assert done == ["plan", "ship", "critic"]
+    assert result.output == "operator"
+
+
+async def test_a_classifier_that_breaks_fails_the_run_and_is_named() -> None:
+    class Breaks:
+        async def classify(self, text: str) -> zg.Label | None:
+            raise KeyError("lost")
+
+    plugin = Offering(classifiers={"always": Breaks()}, **TEAM)
+    async with zg.Engine.open(
+        plugin, journal="memory", discover=False, config=CONFIG
+    ) as engine:
+        with pytest.raises(zg.RunError, match="always.*KeyError"):
+            await engine.run(ROUTED, "x")

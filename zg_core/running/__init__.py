@@ -1,0 +1,1 @@
+"""Doing a run: what an engine and the steps of its runs stand on."""

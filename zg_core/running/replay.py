@@ -1,0 +1,151 @@
+"""What earlier attempts at a step recorded, for the step that is run again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .. import errors
+from .._codec import digest
+from .._json import Json
+from ..errors import ProviderError, ReplayMismatchError
+from ..events import (
+    ErrorInfo,
+    Event,
+    ModelAnswered,
+    ModelFailed,
+    StepFailed,
+    ToolFinished,
+    ToolStarted,
+    ValueRecorded,
+)
+from ..messages import ToolResult
+from ..models import Response
+
+__all__ = ["Failed", "Recorded", "Started", "StepCalls"]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A model call that came to nothing, and whose agent went on all the same."""
+
+    error: ErrorInfo
+
+    def exception(self) -> ProviderError:
+        """Return the error the agent saw."""
+        kind = getattr(errors, self.error.type, ProviderError)
+        if not issubclass(kind, ProviderError):
+            kind = ProviderError
+        raised: ProviderError = kind(
+            self.error.cause, self.error.remedy, **self.error.details
+        )
+        return raised
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A tool call whose result nobody knows, since the engine died meanwhile."""
+
+    event: ToolStarted
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    value: Json
+
+
+Outcome = Response | ToolResult | Failed | Started | _Value
+
+
+class Recorded:
+    """The outcome of every call an earlier attempt recorded, by call key."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self._outcomes: dict[str, dict[str, Outcome]] = {}
+        for event in events:
+            self._take_in(event)
+
+    def _take_in(self, event: Event) -> None:
+        match event:
+            case ModelAnswered():
+                self._of(event.step)[event.call_key] = event.response
+            case ModelFailed(final=True):
+                self._of(event.step)[event.call_key] = Failed(event.error)
+            case ToolStarted():
+                self._of(event.step)[event.call_key] = Started(event)
+            case ToolFinished():
+                self._of(event.step)[event.call_key] = event.result
+            case ValueRecorded():
+                self._of(event.step)[event.call_key] = _Value(event.value)
+            case StepFailed():
+                self._forgive(event.step)
+
+    def _of(self, step: str) -> dict[str, Outcome]:
+        return self._outcomes.setdefault(step, {})
+
+    def _forgive(self, step: str) -> None:
+        """Forget the failed call that a step ended with: it is to be tried again."""
+        calls = self._of(step)
+        if calls and isinstance(calls[key := next(reversed(calls))], Failed):
+            del calls[key]
+
+    def step(self, name: str) -> StepCalls:
+        """Return the calls of one step, for one more attempt at it."""
+        return StepCalls(name, self._outcomes.get(name, {}))
+
+
+class StepCalls:
+    """The calls of one attempt at a step: their keys, and what is known of them."""
+
+    def __init__(self, step: str, outcomes: dict[str, Outcome]) -> None:
+        self._step = step
+        self._left = dict(outcomes)
+        self._seen: Counter[str] = Counter()
+
+    def key(self, request: object) -> str:
+        """Return the key of a call: step, digest of the request, occurrence.
+
+        So parallel calls may come in any order, and equal ones are told apart.
+        """
+        base = f"{self._step}:{digest(request)[:32]}"
+        self._seen[base] += 1
+        return f"{base}:{self._seen[base]}"
+
+    def model(self, key: str) -> Response | None:
+        """Return a recorded answer.
+
+        Raises:
+            ProviderError: If what is recorded is that there was none.
+        """
+        found = self._left.pop(key, None)
+        if isinstance(found, Failed):
+            raise found.exception()
+        return found if isinstance(found, Response) else None
+
+    def tool(self, key: str) -> ToolResult | Started | None:
+        """Return a recorded result, or that the call was begun."""
+        found = self._left.pop(key, None)
+        return found if isinstance(found, ToolResult | Started) else None
+
+    def value(self, key: str) -> tuple[Json] | None:
+        """Return a recorded value, in a tuple since it may be `None`."""
+        found = self._left.pop(key, None)
+        return (found.value,) if isinstance(found, _Value) else None
+
+    def check_all_used(self) -> None:
+        """Refuse a step that ended without asking what is recorded of it.
+
+        Raises:
+            ReplayMismatchError: If a recorded call was not made again.
+        """
+        if not self._left:
+            return
+        key = next(iter(self._left))
+        raise ReplayMismatchError(
+            f"step {self._step!r} was recorded with a call that its agent "
+            f"no longer makes ({key})",
+            "resume with the plugins and settings the run began with, or run it anew",
+            step=self._step,
+            call_key=key,
+        )

@@ -1,0 +1,87 @@
+"""Which agents take part in a routed workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from .._isolation import contained
+from ..classifiers import Label
+from ..config import Config
+from ..errors import RunError, ZeroGravityError
+from ..events import RouteChosen
+from ..plugins import PluginHost
+from ..specs import AgentSpec
+from .context import ask_classifier
+
+__all__ = ["route"]
+
+_GENERAL = "general"
+
+
+async def route(
+    objective: str, *, config: Config, host: PluginHost, agents: tuple[str, ...]
+) -> RouteChosen:
+    """Classify an objective and choose the agents of its category.
+
+    A classifier that abstains, or names a category nobody knows, means *general*.
+
+    Args:
+        objective: What is to be done.
+        config: Names the classifier, and each category's agents.
+        host: Where they are found.
+        agents: The only agents to choose from; empty is all.
+
+    Raises:
+        RunError: If the classifier fails.
+    """
+    name = host.find("classifier", config.classifier).qualified
+    answer, error = await contained(ask_classifier(host, name, objective))
+    if isinstance(error, ZeroGravityError):
+        raise error
+    if error is not None:
+        raise RunError(
+            f"classifier {name!r} failed: {type(error).__name__}: {error}",
+            "name another with ZG_CLASSIFIER, or a workflow that needs none",
+        ) from error
+    label = answer or Label(_GENERAL, 1.0, "the classifier abstains")
+    category, chosen = _agents_of(label, config.routes, host)
+    return RouteChosen(
+        classifier=name,
+        label=category,
+        probability=label.probability,
+        reason=label.reason,
+        agents=_restricted(chosen, _qualified(agents, host), config.routes, host),
+    )
+
+
+def _agents_of(
+    label: Label, routes: Mapping[str, tuple[str, ...]], host: PluginHost
+) -> tuple[str, tuple[str, ...]]:
+    if label.name in routes:
+        return label.name, _qualified(routes[label.name], host)
+    offering = tuple(
+        c.qualified
+        for c in host.all("agent")
+        if isinstance(c.spec, AgentSpec) and label.name in c.spec.task_types
+    )
+    if offering:
+        return label.name, offering
+    return _GENERAL, _qualified(routes[_GENERAL], host)
+
+
+def _restricted(
+    chosen: tuple[str, ...],
+    wanted: tuple[str, ...],
+    routes: Mapping[str, tuple[str, ...]],
+    host: PluginHost,
+) -> tuple[str, ...]:
+    """Keep to the agents the user named; those of no category always take part."""
+    if not wanted:
+        return chosen
+    routed = {name for agents in routes.values() for name in _qualified(agents, host)}
+    kept = tuple(name for name in wanted if name in chosen or name not in routed)
+    return kept or wanted
+
+
+def _qualified(names: Iterable[str], host: PluginHost) -> tuple[str, ...]:
+    return tuple(host.find("agent", name).qualified for name in names)
