@@ -1,0 +1,430 @@
+"""Both vendors' providers against a real server: what holds for either."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import traceback
+from email.utils import formatdate
+from time import time
+
+import anyio
+import pytest
+from builtin.vendors import ASKED, KEY, VENDORS, asking, both, make, streamed
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zg_core.plugin_api import (
+    ContextLengthError,
+    Message,
+    Provider,
+    ProviderAuthError,
+    ProviderError,
+    ProviderRequestError,
+    ProviderResponseError,
+    ProviderTimeoutError,
+    ProviderUnavailableError,
+    RateLimitError,
+    Request,
+    Response,
+    Text,
+    ToolCall,
+    Usage,
+)
+from zg_core.testing import WireServer
+from zg_core.testing.wire import Fault
+
+pytestmark = pytest.mark.anyio
+vendors = pytest.mark.parametrize("vendor", VENDORS)
+WAYS = ("complete", "stream")
+
+
+async def error_of(provider: Provider, way: str) -> ProviderError:
+    """Return the error that asking ends with."""
+    ask = provider.complete(ASKED) if way == "complete" else streamed(provider, ASKED)
+    with pytest.raises(ProviderError) as caught:
+        await ask
+    return caught.value
+
+
+# -- What is answered ----------------------------------------------------------------
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=60)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | texts,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+broken = st.sampled_from(["", "[1]", '{"a"', "no", '"x"']).map(lambda text: {"": text})
+
+
+@st.composite
+def responses(draw: st.DrawFn, vendor: str) -> Response:
+    """Draw an answer such as the vendor may give."""
+    arguments = st.dictionaries(texts, json_values, min_size=1, max_size=3)
+    if vendor == "openai":  # where arguments are text, and may be any
+        arguments |= broken.filter(lambda given: given[""] != "")
+    calls = [
+        ToolCall(call_id=f"call_{i}", name="find-it", arguments=given)
+        for i, given in enumerate(draw(st.lists(arguments, max_size=3)))
+    ]
+    said = [Text(text=text) for text in draw(st.lists(texts, max_size=1))]
+    cached, written, read, reasoning, wrote = draw(
+        st.tuples(*[st.integers(0, 9999)] * 5)
+    )
+    reasons = ["tool_calls"] if calls else ["end", "max_tokens", "refusal"]
+    return Response(
+        message=Message(role="assistant", parts=(*said, *calls)),
+        stop_reason=draw(st.sampled_from(reasons)),
+        usage=Usage(
+            input_tokens=1 + cached + written + read,
+            output_tokens=reasoning + wrote,
+            cached_input_tokens=cached,
+            cache_write_tokens=written,
+            reasoning_tokens=reasoning,
+            calls=1,
+        ),
+        model="m-2026",
+        request_id="req_42",
+    )
+
+
+@vendors
+@settings(max_examples=40, deadline=None)
+@given(data=st.data(), piece=st.sampled_from([None, 1, 2, 7]))
+def test_streaming_and_completing_give_what_the_server_said(
+    vendor: str, data: st.DataObject, piece: int | None
+) -> None:
+    said = data.draw(responses(vendor))
+
+    async def check() -> None:
+        async with (
+            WireServer(said, said, piece=piece) as server,
+            asking(vendor, server) as provider,
+        ):
+            assert await provider.complete(ASKED) == said
+            text, response = await streamed(provider, ASKED)
+            assert response == said
+            assert text == said.text
+
+    anyio.run(check)
+
+
+@vendors
+async def test_lone_surrogates_become_replacement_characters(vendor: str) -> None:
+    call = ToolCall(call_id="c", name="f", arguments={"a\udc00": ["\ud800"]})
+    message = Message(role="assistant", parts=(Text(text="a\ud800b"), call))
+    said = Response(message=message, stop_reason="tool_calls")
+    asked = Request(model="m", messages=(Message.user("half \ud83d of it"),))
+
+    async with WireServer(said, said) as server, asking(vendor, server) as provider:
+        for response in await both(provider, asked):
+            assert response.text == "a\ufffdb"
+            assert response.message.tool_calls[0].arguments == {"a\ufffd": ["\ufffd"]}
+
+    assert server.requests[0].prompt == "half \ufffd of it"
+
+
+@vendors
+async def test_an_answer_may_come_compressed(vendor: str) -> None:
+    async with (
+        WireServer("Hello.", "Hello.", compress=True) as server,
+        asking(vendor, server) as provider,
+    ):
+        assert [r.text for r in await both(provider, ASKED)] == ["Hello."] * 2
+
+
+# -- What goes wrong -----------------------------------------------------------------
+
+REFUSALS = [
+    (Fault(status=401), ProviderAuthError),
+    (Fault(status=403), ProviderAuthError),
+    (Fault(status=402), ProviderAuthError),
+    (Fault(status=400, message="Your credit balance is too low"), ProviderAuthError),
+    (Fault(status=429, code="insufficient_quota"), ProviderAuthError),
+    (Fault(status=400), ProviderRequestError),
+    (Fault(status=404), ProviderRequestError),
+    (Fault(status=422), ProviderRequestError),
+    (Fault(status=307, headers={"location": "http://x.test"}), ProviderRequestError),
+    (Fault(status=400, code="context_length_exceeded"), ContextLengthError),
+    (Fault(status=400, message="prompt is too long: 9 > 8"), ContextLengthError),
+    (Fault(status=413), ContextLengthError),
+    (Fault(status=408), ProviderTimeoutError),
+    (Fault(status=429), RateLimitError),
+    (Fault(status=409), ProviderUnavailableError),
+    (Fault(status=500), ProviderUnavailableError),
+    (Fault(status=503, body=b"<html>busy</html>"), ProviderUnavailableError),
+    (Fault(status=529), ProviderUnavailableError),
+]
+
+
+@vendors
+@pytest.mark.parametrize("way", WAYS)
+async def test_each_refusal_has_its_own_error(vendor: str, way: str) -> None:
+    faults = [fault for fault, _ in REFUSALS]
+
+    async with WireServer(*faults) as server, asking(vendor, server) as provider:
+        for fault, kind in REFUSALS:
+            error = await error_of(provider, way)
+            assert type(error) is kind, fault
+            assert error.status == fault.status
+            assert error.request_id == f"req_{len(server.requests)}"
+            assert error.remedy
+
+    assert len(server.requests) == len(faults), "nothing is tried again here"
+
+
+@vendors
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_answer_that_breaks_off_is_not_taken_for_whole(
+    vendor: str, way: str
+) -> None:
+    faults = [
+        Fault(cut=0.5),
+        Fault(cut=0.97),
+        Fault(cut=0.5, end="reset"),
+        Fault(body=b"<html>welcome to the hotel</html>"),
+        Fault(body=b"data: [1]\n\n" if way == "stream" else b"[1]"),
+        Fault(body=b"data: {}\n\n" if way == "stream" else b"{}"),
+        Fault(body=b'data: {"choices": 7}\n\ndata: [DONE]\n\n'),
+        Fault(body=b'data: {"type": "content_block_delta", "index": 7}\n\n'),
+        Fault(body=b"[" * 100_000),
+        Fault(body=b'data: {"x": NaN}\n\n' if way == "stream" else b'{"x": NaN}'),
+    ]
+
+    async with WireServer(*faults) as server, asking(vendor, server) as provider:
+        for fault in faults:
+            error = await error_of(provider, way)
+            assert type(error) is ProviderResponseError, fault
+            assert vendor in error.cause
+
+
+@vendors
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_connection_reset_before_the_answer_is_an_outage(
+    vendor: str, way: str
+) -> None:
+    async with (
+        WireServer(Fault(end="reset")) as server,
+        asking(vendor, server) as provider,
+    ):
+        error = await error_of(provider, way)
+
+    assert type(error) is ProviderUnavailableError
+
+
+@vendors
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("cut", [None, 0.5])
+async def test_a_server_that_hangs_is_given_up(
+    vendor: str, way: str, cut: float | None
+) -> None:
+    async with (
+        WireServer(Fault(end="hang", cut=cut)) as server,
+        asking(vendor, server, timeout_seconds=0.2) as provider,
+    ):
+        error = await error_of(provider, way)
+
+    assert type(error) is ProviderTimeoutError
+
+
+@vendors
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b'{"type": "overloaded_error", "message": "busy"}', ProviderUnavailableError),
+        (b'{"type": "rate_limit_error", "message": "slow"}', RateLimitError),
+        (b'{"code": 401, "message": "who?"}', ProviderAuthError),
+        (b'"gone"', ProviderUnavailableError),
+    ],
+)
+async def test_an_error_told_within_an_answer_is_an_error(
+    vendor: str, body: bytes, kind: type[ProviderError]
+) -> None:
+    whole = Fault(body=b'{"type": "error", "error": %b}' % body)
+    event = Fault(body=b'event: error\ndata: {"type": "error", "error": %b}\n\n' % body)
+
+    async with WireServer(whole, event) as server, asking(vendor, server) as provider:
+        for way in WAYS:
+            assert type(await error_of(provider, way)) is kind
+
+
+@pytest.mark.parametrize(
+    ("fault", "seconds"),
+    [
+        (Fault(status=429, retry_after="2.5"), 2.5),
+        (Fault(status=503, retry_after=formatdate(time() + 3600, usegmt=True)), 3600),
+        (Fault(status=429, retry_after=formatdate(time() - 3600, usegmt=True)), 0),
+        (Fault(status=429, headers={"retry-after-ms": "1500"}), 1.5),
+        (Fault(status=429, retry_after="soon"), None),
+        (Fault(status=429, retry_after="inf"), None),
+        (Fault(status=429), None),
+    ],
+)
+async def test_the_wish_of_a_server_to_wait_is_passed_on(
+    fault: Fault, seconds: float | None
+) -> None:
+    async with WireServer(fault) as server, asking("openai", server) as provider:
+        error = await error_of(provider, "complete")
+
+    assert error.retry_after == (seconds and pytest.approx(seconds, abs=60))
+
+
+@vendors
+async def test_a_refused_connection_names_the_address(vendor: str) -> None:
+    provider = make(vendor, base_url="http://127.0.0.1:9/x", api_key=KEY)
+
+    error = await error_of(provider, "complete")
+    await provider.close()
+
+    assert type(error) is ProviderUnavailableError
+    assert "http://127.0.0.1:9/x" in error.cause
+    assert "base_url" in error.remedy
+
+
+@vendors
+@pytest.mark.parametrize(
+    "url", ["localhost:80", "ftp://x.test", "http://", "http://x:y", "/v1"]
+)
+async def test_a_base_url_that_is_none_is_said_to_be_none(
+    vendor: str, url: str
+) -> None:
+    error = await error_of(make(vendor, base_url=url, api_key=KEY), "complete")
+
+    assert type(error) is ProviderRequestError
+    assert "base URL" in error.cause
+
+
+# -- Keys ----------------------------------------------------------------------------
+
+
+@vendors
+async def test_a_missing_key_names_what_to_set(vendor: str) -> None:
+    error = await error_of(make(vendor), "complete")
+
+    assert type(error) is ProviderAuthError
+    assert f"{vendor.upper()}_API_KEY" in error.remedy
+    assert f'api_key in [plugins.config."zerogravity".{vendor}]' in error.remedy
+
+
+@vendors
+async def test_a_server_of_ones_own_needs_no_key(
+    vendor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with WireServer() as server:
+        url = server.url + "/v1" * (vendor == "openai")
+        monkeypatch.setenv(f"{vendor.upper()}_BASE_URL", url)
+        provider = make(vendor)
+        await provider.complete(ASKED)
+        await provider.close()
+
+    assert server.requests[0].headers["authorization"] == "Bearer none"
+
+
+@vendors
+@pytest.mark.parametrize("key", ["sk-\u201cquoted\u201d", "sk-1\nsk-2"])
+async def test_a_key_copied_badly_is_refused_before_it_is_sent(
+    vendor: str, key: str
+) -> None:
+    error = await error_of(make(vendor, api_key=key), "complete")
+
+    assert type(error) is ProviderAuthError
+    assert key not in str(error)
+
+
+@vendors
+async def test_the_key_is_sent_and_shown_nowhere(
+    vendor: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    shown: list[str] = []
+    echo = Fault(status=401, message=f"bad key {KEY}")
+    faults = [echo, Fault(status=500), Fault(end="reset"), Fault(cut=0.5)]
+
+    async with WireServer(*faults) as server, asking(vendor, server) as provider:
+        for fault in faults:
+            error = await error_of(provider, "complete")
+            shown += [str(error), repr(error), str(error.details)]
+            if fault is not echo:
+                shown += traceback.format_exception(error)
+        shown += [repr(provider), str(vars(provider)), caplog.text]
+
+    assert KEY in server.requests[0].headers["authorization"]
+    assert KEY not in "".join(shown)
+
+
+# -- Connections ---------------------------------------------------------------------
+
+
+@vendors
+async def test_a_connection_is_used_again(vendor: str) -> None:
+    async with WireServer() as server, asking(vendor, server) as provider:
+        for _ in range(3):
+            await both(provider, ASKED)
+
+    assert len({request.connection for request in server.requests}) == 1
+
+
+@vendors
+async def test_a_stream_that_nobody_wants_to_the_end_is_closed(vendor: str) -> None:
+    long = "word " * 50_000
+
+    async with WireServer(long) as server, asking(vendor, server) as provider:
+        pieces = provider.stream(ASKED)
+        assert (await anext(pieces)).text == "word"
+        await pieces.aclose()
+        await provider.complete(ASKED)
+
+    first, second = server.requests
+    assert not first.answered
+    assert first.connection != second.connection
+
+
+@vendors
+async def test_a_call_can_be_cancelled(vendor: str) -> None:
+    hang = Fault(end="hang")
+
+    async with WireServer(hang) as server, asking(vendor, server) as provider:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(provider.complete, ASKED)
+            with anyio.fail_after(5):
+                while not server.requests:
+                    await anyio.sleep(0.005)
+            tasks.cancel_scope.cancel()
+
+        assert (await provider.complete(ASKED)).text
+
+
+@vendors
+async def test_many_calls_go_at_once(vendor: str) -> None:
+    async with (
+        WireServer(latency=0.1) as server,
+        asking(vendor, server) as provider,
+        anyio.create_task_group() as tasks,
+    ):
+        with anyio.fail_after(10):
+            for _ in range(200):
+                tasks.start_soon(provider.complete, ASKED)
+
+    assert len({request.connection for request in server.requests}) == 200
+
+
+# -- Imports -------------------------------------------------------------------------
+
+
+def test_no_package_is_imported_before_the_first_call() -> None:
+    code = """
+import sys
+from zg_core.plugin_api import Message, Request, Settings
+from zg_plugins_builtin.providers import SPECS, anthropic, openai, profiles
+asked = Request(model="m", messages=(Message.user("hi"),))
+for make in (anthropic.make, openai.make, profiles.ollama):
+    provider = make(Settings("zerogravity"))
+    provider.info("m"), provider.estimate(asked)
+heavy = {"openai", "anthropic", "httpx2", "aiohttp", "pydantic"} & sys.modules.keys()
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

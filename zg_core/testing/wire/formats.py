@@ -1,0 +1,271 @@
+"""Answers as OpenAI's and Anthropic's servers write them, whole and in pieces.
+
+Sources: the published API references, <https://platform.openai.com/docs/api-reference/chat>
+and <https://docs.anthropic.com/en/api/messages-streaming>, as the vendors' own
+packages read them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Protocol
+
+from ..._json import Json, JsonObject
+from ...messages import Text, ToolCall
+from ...models import Response
+
+__all__ = ["FORMATS", "WireFormat"]
+
+
+class WireFormat(Protocol):
+    """How one vendor's server speaks.
+
+    Attributes:
+        request_id_header: The header that carries the id of the exchange.
+    """
+
+    request_id_header: str
+
+    def document(self, response: Response, number: int) -> JsonObject:
+        """Return a whole answer."""
+        ...
+
+    def events(
+        self, response: Response, number: int, piece: int | None
+    ) -> Iterator[bytes]:
+        """Return the same answer as server-sent events.
+
+        Args:
+            response: The answer.
+            number: Which answer of the server it is.
+            piece: Characters a delta; `None` is a word.
+        """
+        ...
+
+    def error(self, status: int, message: str, code: str) -> JsonObject:
+        """Return what the body of an error says."""
+        ...
+
+    def schema(self, body: JsonObject) -> JsonObject | None:
+        """Return the JSON Schema that a request asks its answer to fit."""
+        ...
+
+
+_OPENAI_REASONS = {"end": "stop", "max_tokens": "length", "refusal": "content_filter"}
+
+
+class _OpenAI:
+    request_id_header = "x-request-id"
+
+    def document(self, response: Response, number: int) -> JsonObject:
+        calls = [
+            {
+                "id": call.call_id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": _written(call)},
+            }
+            for call in response.message.tool_calls
+        ]
+        message = {"role": "assistant", "content": response.text or None}
+        return {
+            "id": f"chatcmpl-{number}",
+            "object": "chat.completion",
+            "created": 0,
+            "model": response.model,
+            "choices": [
+                {
+                    "index": 0,
+                    "message": message | ({"tool_calls": calls} if calls else {}),
+                    "finish_reason": self._reason(response),
+                }
+            ],
+            "usage": self._usage(response),
+        }
+
+    def events(
+        self, response: Response, number: int, piece: int | None
+    ) -> Iterator[bytes]:
+        head = {
+            "id": f"chatcmpl-{number}",
+            "object": "chat.completion.chunk",
+            "created": 0,
+            "model": response.model,
+        }
+
+        def event(delta: JsonObject, reason: str | None = None) -> bytes:
+            choice = {"index": 0, "delta": delta, "finish_reason": reason}
+            return _sse(head | {"choices": [choice]})
+
+        yield event({"role": "assistant", "content": ""})
+        for text in _pieces(response.text, piece):
+            yield event({"content": text})
+        for index, call in enumerate(response.message.tool_calls):
+            function = {"name": call.name, "arguments": ""}
+            start = {"id": call.call_id, "type": "function", "function": function}
+            yield event({"tool_calls": [{"index": index} | start]})
+            for text in _pieces(_written(call), piece):
+                more = {"index": index, "function": {"arguments": text}}
+                yield event({"tool_calls": [more]})
+        yield event({}, self._reason(response))
+        yield _sse(head | {"choices": [], "usage": self._usage(response)})
+        yield b"data: [DONE]\n\n"
+
+    def error(self, status: int, message: str, code: str) -> JsonObject:
+        kind = "server_error" if status >= 500 else "invalid_request_error"
+        detail = {"message": message, "type": kind, "param": None, "code": code or None}
+        return {"error": detail}
+
+    def schema(self, body: JsonObject) -> JsonObject | None:
+        match body:
+            case {"response_format": {"json_schema": {"schema": dict() as schema}}}:
+                return schema
+        return None
+
+    def _reason(self, response: Response) -> str:
+        return _OPENAI_REASONS.get(response.stop_reason, response.stop_reason)
+
+    def _usage(self, response: Response) -> JsonObject:
+        usage = response.usage
+        return {
+            "prompt_tokens": usage.input_tokens,
+            "completion_tokens": usage.output_tokens,
+            "total_tokens": usage.total_tokens,
+            "prompt_tokens_details": {
+                "cached_tokens": usage.cached_input_tokens,
+                "cache_write_tokens": usage.cache_write_tokens,
+            },
+            "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        }
+
+
+_ANTHROPIC_REASONS = {
+    "end": "end_turn",
+    "tool_calls": "tool_use",
+    "other": "pause_turn",
+}
+_ANTHROPIC_ERRORS = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+_SPENT = ("output_tokens", "output_tokens_details")
+
+
+class _Anthropic:
+    request_id_header = "request-id"
+
+    def document(self, response: Response, number: int) -> JsonObject:
+        blocks = [
+            {
+                "type": "tool_use",
+                "id": part.call_id,
+                "name": part.name,
+                "input": part.arguments,
+            }
+            if isinstance(part, ToolCall)
+            else {"type": "text", "text": part.text}
+            for part in response.message.parts
+        ]
+        return {
+            "id": f"msg_{number}",
+            "type": "message",
+            "role": "assistant",
+            "model": response.model,
+            "content": blocks,
+            "stop_reason": self._reason(response),
+            "stop_sequence": None,
+            "usage": self._usage(response),
+        }
+
+    def events(
+        self, response: Response, number: int, piece: int | None
+    ) -> Iterator[bytes]:
+        empty: JsonObject = {"content": [], "stop_reason": None}
+        usage = self._usage(response)
+        spent = {key: usage.pop(key) for key in _SPENT}
+        begun = {"usage": usage | {"output_tokens": 1}}
+        started = self.document(response, number) | empty | begun
+        yield _named_sse({"type": "message_start", "message": started})
+        yield _named_sse({"type": "ping"})
+        for index, part in enumerate(response.message.parts):
+            yield from self._block(index, part, piece)
+        ending = {"stop_reason": self._reason(response), "stop_sequence": None}
+        yield _named_sse({"type": "message_delta", "delta": ending, "usage": spent})
+        yield _named_sse({"type": "message_stop"})
+
+    def _block(self, index: int, part: object, piece: int | None) -> Iterator[bytes]:
+        at = {"index": index}
+        opening: JsonObject
+        if isinstance(part, ToolCall):
+            block = {"id": part.call_id, "name": part.name, "input": {}}
+            opening = {"type": "tool_use"} | block
+            kind, key, whole = "input_json_delta", "partial_json", _written(part)
+        else:
+            assert isinstance(part, Text)
+            opening = {"type": "text", "text": ""}
+            kind, key, whole = "text_delta", "text", part.text
+        yield _named_sse({"type": "content_block_start", "content_block": opening} | at)
+        for text in _pieces(whole, piece):
+            delta = {"type": kind, key: text}
+            yield _named_sse({"type": "content_block_delta", "delta": delta} | at)
+        yield _named_sse({"type": "content_block_stop"} | at)
+
+    def error(self, status: int, message: str, code: str) -> JsonObject:
+        kind = code or _ANTHROPIC_ERRORS.get(status, "api_error")
+        return {"type": "error", "error": {"type": kind, "message": message}}
+
+    def schema(self, body: JsonObject) -> JsonObject | None:
+        match body:
+            case {"output_config": {"format": {"schema": dict() as schema}}}:
+                return schema
+        return None
+
+    def _reason(self, response: Response) -> str:
+        return _ANTHROPIC_REASONS.get(response.stop_reason, response.stop_reason)
+
+    def _usage(self, response: Response) -> JsonObject:
+        usage = response.usage
+        cached, written = usage.cached_input_tokens, usage.cache_write_tokens
+        return {
+            "input_tokens": usage.input_tokens - cached - written,
+            "cache_read_input_tokens": cached,
+            "cache_creation_input_tokens": written,
+            "output_tokens": usage.output_tokens,
+            "output_tokens_details": {"thinking_tokens": usage.reasoning_tokens},
+        }
+
+
+FORMATS: dict[str, WireFormat] = {
+    "/v1/chat/completions": _OpenAI(),
+    "/v1/messages": _Anthropic(),
+}
+"""The formats by the path they are asked at."""
+
+
+def _written(call: ToolCall) -> str:
+    """Return arguments as a model wrote them, also where that is no JSON object."""
+    if call.arguments.keys() == {""}:
+        return str(call.arguments[""])
+    return json.dumps(call.arguments, ensure_ascii=False)
+
+
+def _pieces(text: str, size: int | None) -> list[str]:
+    if size is None:
+        return re.findall(r"\s*\S+|\s+$", text)
+    return [text[at : at + size] for at in range(0, len(text), size)]
+
+
+def _sse(data: Json) -> bytes:
+    return b"data: " + json.dumps(data).encode() + b"\n\n"
+
+
+def _named_sse(data: JsonObject) -> bytes:
+    return f"event: {data['type']}\n".encode() + _sse(data)

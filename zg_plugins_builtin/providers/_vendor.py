@@ -1,0 +1,283 @@
+"""A vendor's service, asked through the vendor's own package.
+
+The package owns address, key and headers; it is imported by the first call. It is
+asked through its low-level ``post``, which both packages document for endpoints they
+do not know, because their typed methods cost more than all the rest of a call.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import replace
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+
+import anyio
+
+from zg_core.plugin_api import (
+    ConfigError,
+    Json,
+    JsonObject,
+    ProviderAuthError,
+    ProviderRequestError,
+    Settings,
+)
+
+from ._service import Service
+from ._vendor_errors import VendorErrors
+from ._wire_json import dump_json, load_json
+
+if TYPE_CHECKING:
+    import httpx2
+
+__all__ = ["Vendor"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_NO_KEY = "none"
+_TIMEOUT_SECONDS = 600.0
+_CONNECT_SECONDS = 10.0
+_DRAIN_SECONDS = 0.1
+
+
+class _Client(Protocol):
+    """What both packages' clients have in common, as far as it is used."""
+
+    @property
+    def base_url(self) -> httpx2.URL: ...
+
+    async def get(
+        self, path: str, *, cast_to: type[httpx2.Response]
+    ) -> httpx2.Response: ...
+
+    async def post(
+        self,
+        path: str,
+        *,
+        cast_to: type[httpx2.Response],
+        content: bytes,
+        stream: bool,
+        stream_cls: None,
+    ) -> httpx2.Response: ...
+
+    async def close(self) -> None: ...
+
+
+class Vendor:
+    """One service: its client, its answers, its errors in our words.
+
+    Args:
+        service: Which one.
+        settings: Its own section: ``base_url``, ``api_key``, ``timeout_seconds``.
+
+    Attributes:
+        base_url: Where the service is; `None` is the vendor's own address.
+        errors: Makes its errors.
+    """
+
+    def __init__(self, service: Service, settings: Settings) -> None:
+        self._service = service
+        self._settings = settings
+        self._client: _Client | None = None
+        self._root = ""
+        self._raises: type[Exception] = Exception
+        self.base_url: str | None = settings.get("base_url") or service.base_url
+        if self.base_url is None:
+            variable = f"{service.package.upper()}_BASE_URL"
+            self.base_url = os.environ.get(variable) or None
+        self.errors = VendorErrors(
+            provider=service.provider,
+            url=self.base_url or "the vendor's address",
+            login=f"check the key in {service.env} or in your configuration",
+        )
+
+    async def ask(self, path: str, body: JsonObject) -> tuple[JsonObject, str | None]:
+        """Return the answer to a request, and the vendor's id of the exchange."""
+        response = await self._post(path, body, stream=False)
+        request_id = _request_id(response)
+        try:
+            document = load_json(response.content)
+        except ValueError as error:
+            raise self.errors.unreadable(error, request_id) from error
+        return self._object(document, response), request_id
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, body: JsonObject
+    ) -> AsyncGenerator[tuple[AsyncIterator[JsonObject], str | None]]:
+        """Ask for a stream; yield its events, to iterate over, and its id."""
+        response = await self._post(path, body, stream=True)
+        try:
+            async with aclosing(self._events(response)) as events:
+                yield events, _request_id(response)
+            await _drain(response)
+        finally:
+            await response.aclose()
+
+    async def models(self) -> list[str]:
+        """Return the names of the models that the service offers."""
+        client = await self._open()
+        try:
+            response = await client.get("/models", cast_to=_response_type())
+            return [str(model["id"]) for model in load_json(response.content)["data"]]
+        except self._raises as error:
+            raise self.errors.of_package(error) from error
+        except (ValueError, LookupError, TypeError) as error:
+            raise self.errors.unreadable("it lists no models") from error
+
+    async def package(self) -> Any:
+        """Return the vendor's package, which the first call imports."""
+        # Half a second or more, during which the event loop can go on.
+        return await anyio.to_thread.run_sync(_load, self._service.package)
+
+    def understand(
+        self, read: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """Read what may not be in the format it should have."""
+        try:
+            return read(*args, **kwargs)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise self.errors.unreadable("it is not in the usual format") from error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._client is not None:
+            await self._client.close()
+
+    async def _post(
+        self, path: str, body: JsonObject, *, stream: bool
+    ) -> httpx2.Response:
+        client = await self._open()
+        content = dump_json(body)
+        try:
+            return await client.post(
+                f"{self._root}{path}",  # whole, which spares the package to join it
+                content=content,
+                cast_to=_response_type(),
+                stream=stream,
+                stream_cls=None,
+            )
+        except self._raises as error:
+            raise self.errors.of_package(error) from error
+
+    async def _events(
+        self, response: httpx2.Response
+    ) -> AsyncGenerator[JsonObject, None]:
+        """Yield what each ``data:`` line says; these vendors write one an event."""
+        import httpx2
+
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
+        rest = b""
+        try:
+            async for chunk in response.stream:
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    if not line.startswith(b"data:"):
+                        continue
+                    data = line[5:].strip()
+                    if data == b"[DONE]":  # OpenAI's last word
+                        return
+                    event = self._event(data, response)
+                    yield event
+                    if event.get("type") == "message_stop":  # Anthropic's
+                        return
+        except httpx2.HTTPError as error:
+            raise self.errors.of_transport(error) from error
+        raise self.errors.unreadable("it ended too early", _request_id(response))
+
+    def _event(self, data: bytes, response: httpx2.Response) -> JsonObject:
+        try:
+            return self._object(load_json(data), response)
+        except ValueError as error:
+            raise self.errors.unreadable(error, _request_id(response)) from error
+
+    def _object(self, document: Json, response: httpx2.Response) -> JsonObject:
+        """Refuse what is no JSON object, or tells of an error."""
+        if not isinstance(document, dict):
+            raise self.errors.unreadable("it is no object", _request_id(response))
+        if document.get("error"):
+            raise self.errors.of_stream(document, response.headers)
+        return document
+
+    async def _open(self) -> _Client:
+        """Return the client; the first call imports the package and makes it."""
+        if self._client is None:
+            key = self._key()
+            package = await self.package()
+            if self._client is None:
+                self._client = self._make(package, key)
+        return self._client
+
+    def _key(self) -> str:
+        try:
+            key = self._settings.secret("api_key", env=self._service.env).strip()
+        except ConfigError as error:
+            if self.base_url is not None:
+                return _NO_KEY  # servers of one's own seldom ask for one
+            raise ProviderAuthError(
+                f"{self._service.provider} needs an API key", error.remedy
+            ) from error
+        if not (key.isascii() and key.isprintable()):
+            raise ProviderAuthError(
+                f"the API key of {self._service.provider} holds characters no key has",
+                f"copy it again to {self._service.env} or your configuration file",
+            )
+        return key
+
+    def _make(self, package: Any, key: str) -> _Client:
+        import httpx2
+
+        from ._fast_http import FastClient
+
+        seconds = float(self._settings.get("timeout_seconds", _TIMEOUT_SECONDS))
+        make, self._raises = {
+            "openai": lambda: (package.AsyncOpenAI, package.OpenAIError),
+            "anthropic": lambda: (package.AsyncAnthropic, package.AnthropicError),
+        }[self._service.package]()
+        try:
+            client: _Client = make(
+                api_key=key,
+                base_url=self.base_url,
+                max_retries=0,
+                timeout=httpx2.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS)),
+                http_client=FastClient(),
+            )
+            url = client.base_url.copy_with(userinfo=b"")
+            if url.scheme not in ("http", "https") or not url.host:
+                raise httpx2.InvalidURL("it is no address of the web")
+        except httpx2.InvalidURL as error:
+            raise ProviderRequestError(
+                f"the base URL of {self._service.provider} cannot be used: {error}",
+                "write it like 'https://example.org/v1'",
+            ) from error
+        self._root = "" if url.query else str(client.base_url).rstrip("/")
+        self.errors = replace(self.errors, url=str(url), key=key)
+        return client
+
+
+def _load(package: str) -> ModuleType:
+    import_module("zg_plugins_builtin.providers._fast_http")
+    return import_module(package)
+
+
+def _response_type() -> type[httpx2.Response]:
+    import httpx2
+
+    return httpx2.Response
+
+
+def _request_id(response: httpx2.Response) -> str | None:
+    return response.headers.get("x-request-id") or response.headers.get("request-id")
+
+
+async def _drain(response: httpx2.Response) -> None:
+    """Read what may follow the last event, so that the connection can be used again."""
+    import httpx2
+
+    assert isinstance(response.stream, httpx2.AsyncByteStream)
+    with anyio.move_on_after(_DRAIN_SECONDS), suppress(httpx2.HTTPError):
+        async for _ in response.stream:
+            pass

@@ -1,0 +1,204 @@
+"""What goes wrong between us and a vendor's server, in our own errors."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.utils import mktime_tz, parsedate_tz
+from typing import TYPE_CHECKING
+
+from zg_core.plugin_api import (
+    ContextLengthError,
+    Json,
+    ProviderAuthError,
+    ProviderError,
+    ProviderRequestError,
+    ProviderResponseError,
+    ProviderTimeoutError,
+    ProviderUnavailableError,
+    RateLimitError,
+)
+
+if TYPE_CHECKING:
+    import httpx2
+
+__all__ = ["VendorErrors"]
+
+_STATUS = {
+    "authentication_error": 401,
+    "invalid_api_key": 401,
+    "billing_error": 402,
+    "insufficient_quota": 402,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "model_not_found": 404,
+    "timeout_error": 408,
+    "request_too_large": 413,
+    "context_length_exceeded": 413,
+    "exceed_context_size_error": 413,
+    "rate_limit_error": 429,
+    "rate_limit_exceeded": 429,
+    "invalid_request_error": 400,
+    "overloaded_error": 529,
+}
+"""What vendors call an error, as the HTTP status it means."""
+
+_TOO_LONG = re.compile(
+    r"context[ _](length|window|size)|maximum context"
+    r"|prompt is too long|too many tokens",
+    re.IGNORECASE,
+)
+_NO_CREDIT = re.compile(r"credit balance|exceeded your current quota", re.IGNORECASE)
+_HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VendorErrors:
+    """Makes the errors of one provider.
+
+    Attributes:
+        provider: The provider's name.
+        url: Its base URL.
+        login: How its key is set, in words.
+        key: The key, which no message may repeat.
+    """
+
+    provider: str
+    url: str
+    login: str
+    key: str = field(default="", repr=False)
+
+    def of_package(self, error: Exception) -> ProviderError:
+        """Turn what a vendor's package raised into our error."""
+        response: httpx2.Response | None = getattr(error, "response", None)
+        if response is not None:
+            body = getattr(error, "body", None)
+            return self.of_status(response.status_code, body, response.headers)
+        return self.of_transport(error.__cause__ or error)
+
+    def of_transport(self, error: BaseException) -> ProviderError:
+        """Turn what the HTTP client raised into our error, by where it happened."""
+        import httpx2
+
+        if isinstance(error, httpx2.ReadTimeout):
+            return ProviderTimeoutError(
+                f"{self.provider} at {self.url} did not answer in time",
+                "try again, or allow more with timeout_seconds in its settings",
+            )
+        if isinstance(error, httpx2.ReadError):
+            return self.unreadable("it ended too early")
+        return ProviderUnavailableError(
+            f"no connection to {self.provider} at {self.url} ({self._short(error)})",
+            "start the server there, or check its base_url, the network and the proxy",
+        )
+
+    def unreadable(self, why: object, request_id: str | None = None) -> ProviderError:
+        """Make the error of an answer that is not what it should be."""
+        return ProviderResponseError(
+            f"the answer of {self.provider} cannot be read: {self._short(why)}",
+            f"try again; if it stays so, check the base URL {self.url}",
+            request_id=request_id,
+        )
+
+    def of_stream(self, body: Json, headers: Mapping[str, str]) -> ProviderError:
+        """Turn an error told within an answer that began well into our error."""
+        return self.of_status(_status_of(_detail(body)), body, headers)
+
+    def of_status(
+        self, status: int, body: Json, headers: Mapping[str, str]
+    ) -> ProviderError:
+        """Turn a vendor's error document into our error.
+
+        Args:
+            status: The HTTP status.
+            body: The document; anything else is repeated as it is.
+            headers: The headers of the answer.
+        """
+        detail = _detail(body)
+        said = self._short(detail.get("message") or body or "no reason was given")
+        kind, cause, remedy = self._judge(status, detail, said, headers)
+        return kind(
+            f"{self.provider} {cause} ({status}: {said})",
+            remedy,
+            retry_after=_retry_after(headers),
+            status=status,
+            request_id=headers.get("x-request-id") or headers.get("request-id"),
+        )
+
+    def _judge(
+        self,
+        status: int,
+        detail: dict[str, Json],
+        said: str,
+        headers: Mapping[str, str],
+    ) -> tuple[type[ProviderError], str, str]:
+        meant = {status, _status_of(detail, otherwise=status)}
+        if 402 in meant or (status in (400, 429) and _NO_CREDIT.search(said)):
+            return ProviderAuthError, "wants to be paid first", "add credit there"
+        if 413 in meant or (status in (400, 422) and _TOO_LONG.search(said)):
+            remedy = "shorten the input, or name a model that can read more"
+            return ContextLengthError, "cannot read so long a prompt", remedy
+        match status:
+            case 401 | 403:
+                return ProviderAuthError, "does not accept the key", self.login
+            case 404:
+                remedy = f"check the name of the model and the base URL {self.url}"
+                return ProviderRequestError, "knows no such model or address", remedy
+            case 408 | 504:
+                return ProviderTimeoutError, "took too long", "try again"
+            case 429:
+                remedy = "wait a little, or name a second model to fall back to"
+                return RateLimitError, "allows no more requests for now", remedy
+        if status in (409, 425) or status >= 500:
+            remedy = "try again later, or name a second model to fall back to"
+            return ProviderUnavailableError, "is out of order", remedy
+        if 300 <= status < 400:
+            target = self._short(headers.get("location", "nowhere"))
+            remedy = f"set its base_url, if you trust the address: {target}"
+            return ProviderRequestError, "redirects to another address", remedy
+        return ProviderRequestError, "refused the request", "change what is asked"
+
+    def _short(self, said: object) -> str:
+        """Return a vendor's words fit for one line, without the key."""
+        text = str(said)
+        if self.key:
+            text = text.replace(self.key, "[key]")
+        text = _HIDDEN.sub(" ", text).strip()
+        return f"{text[:300]}…" if len(text) > 300 else text
+
+
+def _detail(body: Json) -> dict[str, Json]:
+    """Return the part of an error document that says what is wrong."""
+    inner = body.get("error", body) if isinstance(body, dict) else None
+    if isinstance(inner, str):
+        return {"message": inner}
+    return inner if isinstance(inner, dict) else {}
+
+
+def _status_of(detail: dict[str, Json], otherwise: int = 500) -> int:
+    """Return the HTTP status an error means by what it is called."""
+    for key in ("code", "type"):
+        name = detail.get(key)
+        if isinstance(name, int) and 400 <= name < 600:
+            return name
+        if isinstance(name, str) and name in _STATUS:
+            return _STATUS[name]
+    return otherwise
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds a server asks to wait: RFC 9110, §10.2.3, or in ms."""
+    try:
+        if "retry-after-ms" in headers:
+            return _seconds(float(headers["retry-after-ms"]) / 1000)
+        return _seconds(float(headers.get("retry-after", "")))
+    except ValueError:
+        date = parsedate_tz(headers.get("retry-after", ""))
+        return _seconds(mktime_tz(date) - time.time()) if date else None
+
+
+def _seconds(value: float) -> float | None:
+    return max(0.0, value) if math.isfinite(value) else None
