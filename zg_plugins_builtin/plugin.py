@@ -1,0 +1,107 @@
+"""What comes with ZeroGravity: names and lazy factories, and nothing that is slow."""
+
+from __future__ import annotations
+
+import zg_core.plugin_api as zg
+
+from . import workflows
+from .providers import SPECS as PROVIDERS
+from .providers.local_spec import SPEC as LOCAL
+from .tools.files import TOOLS
+
+_FILES = tuple(tool.name for tool in TOOLS)
+
+
+@zg.hookimpl
+def zg_register_agents() -> list[zg.AgentSpec]:
+    """Offer the four default agents."""
+    return [
+        zg.AgentSpec(
+            name="architect",
+            description="Plans: parts, steps, risks, and how to see that it is done.",
+            factory="zg_plugins_builtin.agents.architect:Architect",
+            task_types=("technical", "strategic", "creative", "general"),
+            capabilities=("planning", "decomposition", "analysis"),
+            complexity_threshold=0.5,
+        ),
+        zg.AgentSpec(
+            name="engineer",
+            description="Makes the thing itself, in files.",
+            factory="zg_plugins_builtin.agents.engineer:Engineer",
+            task_types=("technical", "strategic", "general"),
+            tools=_FILES,
+            capabilities=("implementation", "technical design", "tool usage"),
+            complexity_threshold=0.2,
+        ),
+        zg.AgentSpec(
+            name="designer",
+            description="Designs what is seen: pages, words, look, and a mock-up.",
+            factory="zg_plugins_builtin.agents.designer:Designer",
+            task_types=("strategic", "creative", "general"),
+            capabilities=("visualization", "UI/UX", "presentation"),
+            complexity_threshold=0.2,
+        ),
+        zg.AgentSpec(
+            name="operator",
+            description="Puts the results together, and says how to use them.",
+            factory="zg_plugins_builtin.agents.operator:Operator",
+            task_types=("technical", "creative", "general"),
+            tools=_FILES,
+            capabilities=("execution", "deployment", "result compilation"),
+        ),
+    ]
+
+
+@zg.hookimpl
+def zg_register_tools() -> list[zg.ToolSpec]:
+    """Offer the tools for a run's files."""
+    return list(TOOLS)
+
+
+@zg.hookimpl
+def zg_register_providers() -> list[zg.ProviderSpec]:
+    """Offer the vendors' models, and those on this machine."""
+    return [*PROVIDERS, LOCAL]
+
+
+@zg.hookimpl
+def zg_register_classifiers() -> list[zg.ClassifierSpec]:
+    """Offer the classifier that needs no model."""
+    return [
+        zg.ClassifierSpec(
+            name="keyword",
+            description="Goes by the words of the objective.",
+            factory="zg_plugins_builtin.classifiers.keyword:KeywordClassifier",
+            labels=("technical", "strategic", "creative"),
+        )
+    ]
+
+
+@zg.hookimpl
+def zg_register_workflows() -> list[zg.WorkflowSpec]:
+    """Offer the workflows over the default agents."""
+    return list(workflows.SPECS)
+
+
+@zg.hookimpl
+def zg_register_journals() -> list[zg.JournalSpec]:
+    """Offer the journal in one file."""
+    return [
+        zg.JournalSpec(
+            name="sqlite",
+            description="Keeps runs in one SQLite file.",
+            factory="zg_plugins_builtin.journals.sqlite:open_journal",
+        )
+    ]
+
+
+@zg.hookimpl
+def zg_register_commands() -> list[zg.CommandSpec]:
+    """Offer the command for models on this machine."""
+    return [
+        zg.CommandSpec(
+            name="models",
+            description="List and fetch models that run on this machine.",
+            factory="zg_plugins_builtin.commands.models:models",
+        )
+    ]
