@@ -1,0 +1,88 @@
+"""What happened in a run, in words."""
+
+from __future__ import annotations
+
+import pytest
+
+import zg_core as zg
+from zg_core.cli._words import cost, in_words, seconds
+
+ERROR = zg.ErrorInfo(type="RunError", cause="it broke")
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (zg.RunResumed(epoch=2), "taken up again"),
+        (zg.CancelRequested(), "asked to stop"),
+        (zg.RunFinished(output=""), "done"),
+        (zg.RunFinished(output="", degraded=True), "done, with something missing"),
+        (zg.RunFailed(error=ERROR), "failed: it broke"),
+        (zg.RunCancelled(), "stopped"),
+        (
+            zg.PluginLoaded(plugin=zg.PluginInfo(id="zg-x", version="2")),
+            "loaded the plugin zg-x 2",
+        ),
+        (zg.UnknownEvent(type="MoonRisen", data={}), "MoonRisen (of a newer version)"),
+        (zg.StepSkipped(step="a", reason="not chosen"), "a: left out: not chosen"),
+        (zg.StepFailed(step="a", error=ERROR), "a: failed: it broke"),
+        (
+            zg.ModelFailed(
+                step="a", call_key="k", model="x:y", error=ERROR, retry_in_seconds=1.25
+            ),
+            "a: x:y failed: it broke; again in 1.2 s",
+        ),
+        (
+            zg.ToolFinished(
+                step="a",
+                call_key="k",
+                tool="zg-x:look",
+                result=zg.ToolResult(call_id="c", output="x"),
+                duration_seconds=1,
+            ),
+            "a: look",
+        ),
+        (
+            zg.ToolFinished(
+                step="a",
+                call_key="k",
+                tool="zg-x:look",
+                result=zg.ToolResult(call_id="c", output="", error="no light"),
+                duration_seconds=1,
+            ),
+            "a: look failed: no light",
+        ),
+        (zg.Progressed(step="a", message="on it"), "a: on it"),
+        (zg.ValueRecorded(step="a", call_key="k", value=1), ""),
+    ],
+)
+def test_an_event_is_one_line(event: zg.Event, words: str) -> None:
+    assert in_words(event) == words
+
+
+@pytest.mark.parametrize(
+    ("usd", "unpriced", "calls", "words"),
+    [
+        (0.0, 0, 0, "nothing"),
+        (0.0, 0, 3, "nothing"),
+        (0.01234, 0, 3, "$0.0123"),
+        (12.5, 0, 3, "$12.5000"),
+        (0.00001, 0, 3, "under $0.0001"),
+        (0.0, 3, 3, "at a price we do not know"),
+        (None, 0, 1, "at a price we do not know"),
+        (0.5, 1, 3, "$0.5000, and 1 of 3 calls at a price we do not know"),
+    ],
+)
+def test_an_unknown_price_is_never_nothing(
+    usd: float | None, unpriced: int, calls: int, words: str
+) -> None:
+    assert cost(usd, unpriced, calls) == words
+
+
+def test_durations_are_easy_to_read() -> None:
+    assert [seconds(s) for s in (None, 0.04, 59.9, 245)] == [
+        "-",
+        "0.0 s",
+        "59.9 s",
+        "4 min 05 s",
+    ]
