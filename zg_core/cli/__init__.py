@@ -1,1 +1,96 @@
-"""The command `zg`."""
+"""The command line, ``zg``: which commands there are, and how one is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from zg_core._secrets import Secrets
+
+from ._failures import Failures
+from ._groups import RootGroup
+from ._invocation import Invocation, current, json_option
+from ._output import Output
+from ._streams import own_streams
+
+__all__ = ["current", "json_option", "main", "zg"]
+
+_CORE = {
+    "run": ("zg_core.cli.run:run", "Work on an objective."),
+    "runs": ("zg_core.cli.runs:runs", "List, show, resume and end runs."),
+    "route": ("zg_core.cli.route:route", "Show which agents an objective gets."),
+    "agents": ("zg_core.cli.listings:agents", "List agents."),
+    "tools": ("zg_core.cli.listings:tools", "List tools."),
+    "providers": ("zg_core.cli.listings:providers", "List providers of models."),
+    "classifiers": ("zg_core.cli.listings:classifiers", "List classifiers."),
+    "workflows": ("zg_core.cli.listings:workflows", "List and show workflows."),
+    "plugins": ("zg_core.cli.plugins:plugins", "List plugins, and what is wrong."),
+    "config": ("zg_core.cli.config:config", "Show and change the configuration."),
+    "doctor": ("zg_core.cli.doctor:doctor", "Check that everything is in place."),
+    "x": ("zg_core.cli._groups:plugin_commands", "Call a command of any plugin."),
+}
+
+_EXAMPLE = """\b
+Example:
+  zg run "Build a booking site for a yoga studio"
+"""
+
+
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from zg_core._version import core_version
+        from zg_core.hookspecs import API
+
+        stdout = current(ctx).output.stdout
+        stdout.write(f"zg {core_version()} (plugin API {API})\n")
+        ctx.exit()
+
+
+@click.group(cls=RootGroup, core=_CORE, epilog=_EXAMPLE)
+@click.option(
+    "-p",
+    "plugins",
+    metavar="NAME|no:NAME",
+    multiple=True,
+    help="Load a plugin for this command, or do not.",
+)
+@click.option("--no-plugins", is_flag=True, help="Load the built-in plugin only.")
+@click.option(
+    "--strict-plugins", is_flag=True, help="Fail if anything is wrong with a plugin."
+)
+@click.option("--debug", is_flag=True, help="Show where an error comes from.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
+def zg(**_: object) -> None:
+    """Give an objective to agents, and get files back."""
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Call ``zg`` and return its exit code.
+
+    Args:
+        args: The arguments; the process's if `None`.
+    """
+    given = list(sys.argv[1:] if args is None else args)
+    secrets = Secrets()
+    if "_ZG_COMPLETE" in os.environ:  # a shell asks what could come next
+        output = Output(sys.stdout, sys.stderr, as_json=False)
+        zg.main(given, "zg", obj=Invocation(output, secrets))
+    with own_streams(secrets) as (stdout, stderr):
+        # Also for what is wrong before the option was read.
+        words = given[: given.index("--")] if "--" in given else given
+        output = Output(stdout, stderr, as_json="--json" in words)
+        invocation = Invocation(output, secrets)
+        with Failures(invocation) as failures:
+            code = zg.main(given, "zg", standalone_mode=False, obj=invocation)
+            failures.exit_code = code if isinstance(code, int) else 0
+    return failures.exit_code

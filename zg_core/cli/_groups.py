@@ -1,0 +1,167 @@
+"""Commands that are imported when they are used, ours and those of plugins."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zg_core._names import nearest
+from zg_core.errors import AmbiguousNameError, PluginError, UnknownNameError
+
+from ._invocation import Invocation, current
+
+if TYPE_CHECKING:
+    from zg_core.plugins import PluginHost
+    from zg_core.registry import Contribution
+
+__all__ = ["Command", "Group", "PluginCommands", "RootGroup", "plugin_commands"]
+
+
+def _show_help(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        current(ctx).output.stdout.write(f"{ctx.get_help()}\n")
+        ctx.exit()
+
+
+class Command(click.Command):
+    """A command whose help goes to the real standard output."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Return click's option, with our way to print."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _show_help
+        return option
+
+
+class Group(click.Group, Command):
+    """A group of such commands."""
+
+    command_class = Command
+
+
+class _Listed(Group):
+    """A group that lists its commands without importing them."""
+
+    def rows(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """Return the name of each command with a sentence about it."""
+        raise NotImplementedError
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order of the help."""
+        return [name for name, _ in self.rows(ctx)]
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """Write the list of commands."""
+        if rows := self.rows(ctx):
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
+
+
+class RootGroup(_Listed):
+    """``zg`` itself.
+
+    Args:
+        core: Each command of the core: where it is, as ``module:attribute``, and a
+            sentence about it.
+    """
+
+    def __init__(
+        self, *args: Any, core: Mapping[str, tuple[str, str]], **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self._core = core
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Take up the options first: they say where the command may come from."""
+        current(ctx).take_up(**ctx.params)
+        return super().invoke(ctx)
+
+    def rows(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """Return the core's commands and the built-in plugin's, and no others.
+
+        Those of other plugins would have to be imported to be known.
+        """
+        rows = [(name, about) for name, (_, about) in self._core.items()]
+        offered = current(ctx).builtin_host().builtin("command")
+        rows += [(c.spec.name, c.spec.description) for c in offered]
+        return sorted(dict(reversed(rows)).items())
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import a command.
+
+        Raises:
+            UnknownNameError: If neither the core nor a plugin has it.
+            PluginError: If a plugin has it and it is broken.
+        """
+        if name in self._core:
+            module, _, attribute = self._core[name][0].partition(":")
+            found: click.Command = getattr(import_module(module), attribute)
+            return found
+        invocation = current(ctx)
+        builtin = invocation.builtin_host()
+        for offered in builtin.builtin("command"):
+            if offered.spec.name == name:
+                return _load(invocation, builtin, offered)
+        if ctx.resilient_parsing:
+            return None  # completing a word must not run a stranger's code
+        host = invocation.host()
+        try:
+            return _load(invocation, host, host.find("command", name))
+        except AmbiguousNameError:
+            raise
+        except UnknownNameError as error:
+            others = (offered.spec.name for offered in host.all("command"))
+            close = nearest(name, [*self.list_commands(ctx), *others])
+            raise UnknownNameError(
+                f"there is no command {name!r}",
+                f"did you mean {close!r}?" if close else "`zg --help` lists them",
+            ) from error
+
+
+class PluginCommands(_Listed):
+    """``zg x``: every command of every plugin, by its qualified name."""
+
+    def rows(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """Return all of them, which loads the plugins."""
+        offered = current(ctx).host().all("command")
+        return sorted((c.qualified, c.spec.description) for c in offered)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import a command.
+
+        Raises:
+            UnknownNameError: If no plugin has it.
+            PluginError: If it is broken.
+        """
+        if ctx.resilient_parsing:
+            return None
+        invocation = current(ctx)
+        host = invocation.host()
+        return _load(invocation, host, host.find("command", name))
+
+
+def _load(
+    invocation: Invocation, host: PluginHost, offered: Contribution
+) -> click.Command:
+    command = host.make(offered)
+    if not isinstance(command, click.Command):
+        raise PluginError(
+            f"the command {offered.qualified!r} is not a click command",
+            f"report it to the authors of {offered.plugin}",
+            plugin=offered.plugin,
+        )
+    # From here on this command is what `zg` does, and what it prints is the result.
+    sys.stdout = invocation.output.stdout
+    return command
+
+
+plugin_commands = PluginCommands(
+    "x", help="Call a command of any plugin by its qualified name, PLUGIN:NAME."
+)

@@ -1,0 +1,132 @@
+"""What one call of ``zg`` was told, and what its commands share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zg_core._names import plugin_id
+from zg_core._secrets import Secrets, looks_secret
+
+from ._output import Output
+
+if TYPE_CHECKING:
+    from zg_core.config import Config
+    from zg_core.engine import Engine
+    from zg_core.plugins import PluginHost
+
+__all__ = ["Invocation", "current", "json_option"]
+
+
+class Invocation:
+    """One call of ``zg``.
+
+    Args:
+        output: What prints.
+        secrets: What must not be printed.
+
+    Attributes:
+        debug: Whether an error shows where it comes from.
+        overrides: What the options before the command say, by dotted key.
+    """
+
+    def __init__(self, output: Output, secrets: Secrets) -> None:
+        self.output = output
+        self.secrets = secrets
+        self.debug = False
+        self.overrides: dict[str, object] = {}
+        self._host: PluginHost | None = None
+        self._builtin: PluginHost | None = None
+
+    def take_up(
+        self,
+        *,
+        plugins: Sequence[str],
+        no_plugins: bool,
+        strict_plugins: bool,
+        debug: bool,
+    ) -> None:
+        """Take up the options before the command; of two about a plugin the later."""
+        wanted = {plugin_id(text.removeprefix("no:")): text for text in plugins}
+        on = [text for text in wanted.values() if not text.startswith("no:")]
+        off = [text[3:] for text in wanted.values() if text.startswith("no:")]
+        self.debug = debug
+        self.overrides = {
+            "plugins.enable": on or None,
+            "plugins.disable": off or None,
+            "plugins.off": no_plugins or None,
+            "plugins.strict": strict_plugins or None,
+        }
+
+    def config(self, overrides: Mapping[str, object] | None = None) -> Config:
+        """Return the configuration; *overrides* are options of the command itself.
+
+        Raises:
+            ConfigError: If it cannot be used as written.
+        """
+        from zg_core.config import load_config
+
+        config = load_config({**self.overrides, **(overrides or {})})
+        for secret in _secrets_in(config.plugins_config):
+            self.secrets.add(secret)
+        return config
+
+    def host(self) -> PluginHost:
+        """Return what knows all plugins, opened once."""
+        if self._host is None:
+            from zg_core.plugins import PluginHost
+
+            self._host = PluginHost.open(self.config(), on_secret=self.secrets.add)
+        return self._host
+
+    @asynccontextmanager
+    async def engine(
+        self, config: Config, *, journal: str | None = None
+    ) -> AsyncGenerator[Engine, None]:
+        """Open an engine, whose secrets are not printed and whose logs are."""
+        from zg_core.engine import Engine
+
+        from ._logs import logging_to
+
+        opened = Engine.open(config=config, journal=journal, secrets=self.secrets)
+        with logging_to(self.output.stderr, debug=self.debug):
+            async with opened as engine:
+                yield engine
+
+    def builtin_host(self) -> PluginHost:
+        """Return what knows the built-in plugin alone, whatever is configured."""
+        if self._builtin is None:
+            from zg_core.config import Config
+            from zg_core.plugins import PluginHost
+
+            self._builtin = PluginHost.open(Config())
+        return self._builtin
+
+
+def current(ctx: click.Context | None = None) -> Invocation:
+    """Return the call of ``zg`` that the running command belongs to."""
+    found = (ctx or click.get_current_context()).find_object(Invocation)
+    if found is None:
+        raise RuntimeError("this command runs inside `zg` only")
+    return found
+
+
+def json_option(command: Any) -> Any:
+    """Let a command be asked for JSON; `Output.as_json` tells whether it was."""
+    return click.option(
+        "--json",
+        is_flag=True,
+        expose_value=False,
+        help="Print one JSON document and nothing else.",
+    )(command)
+
+
+def _secrets_in(table: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _secrets_in(value)
+        elif isinstance(value, str) and looks_secret(name):
+            yield value

@@ -1,0 +1,164 @@
+"""What the commands of ``zg runs`` do."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+
+import click
+
+from zg_core._codec import event_document
+from zg_core._machine import fold
+from zg_core.engine import Engine
+from zg_core.errors import InputError, RunNotFoundError
+from zg_core.events import Event, RunStatus
+from zg_core.journals import RunSummary
+from zg_core.results import result_of
+from zg_core.running.run import DONE
+
+from ._doing import do
+from ._invocation import Invocation
+from ._output import Output
+from ._report import print_result, print_steps
+from ._retention import forget_older
+from ._words import in_words, local_time, model_line
+
+__all__ = [
+    "cancel_run",
+    "list_runs",
+    "remove_runs",
+    "resume_run",
+    "show_run",
+    "whole_id",
+]
+
+
+async def list_runs(
+    invocation: Invocation, *, status: RunStatus | None, limit: int
+) -> None:
+    """Print runs, the latest first."""
+    output = invocation.output
+    async with invocation.engine(invocation.config()) as engine:
+        found = await engine.journal.list(limit=limit, status=status)
+    output.document([asdict(run) for run in found])
+    if not found:
+        output.say('there are no runs; begin one: zg run "…"')
+        return
+    output.table(
+        ["RUN", "STATUS", "BEGUN", "WORKFLOW", "OBJECTIVE"],
+        [
+            (
+                run.run_id,
+                _status(run),
+                local_time(run.created_at),
+                run.workflow,
+                run.objective[:100],
+            )
+            for run in found
+        ],
+    )
+
+
+def _status(run: RunSummary) -> str:
+    return "cut off" if run.status == "running" and not run.owned else run.status
+
+
+async def show_run(invocation: Invocation, name: str, *, events: bool) -> None:
+    """Print what a run did, or all that happened in it."""
+    output = invocation.output
+    async with invocation.engine(invocation.config()) as engine:
+        happened = await engine.journal.read(await whole_id(engine, name))
+    if events:
+        _print_events(output, happened)
+        return
+    result = result_of(fold(happened))
+    output.document(result.document())
+    output.say(f"{result.run_id}: {' '.join(result.objective.split()):.100}")
+    output.say(model_line(result.model, result.model_reason))
+    print_steps(output, result)
+    if result.error is not None:
+        output.say(f"error: {result.error.cause}")
+        output.say(f"  {result.error.remedy}")
+    print_result(output, result, happened)
+
+
+def _print_events(output: Output, events: Sequence[Event]) -> None:
+    output.document([event_document(event) for event in events])
+    for event in events:
+        if text := in_words(event):
+            output.say(f"{event.seq:>4}  {local_time(event.at)}  {text}")
+
+
+async def resume_run(invocation: Invocation, name: str, *, stream: bool | None) -> int:
+    """Do what is left of a run, and return the exit code."""
+    output = invocation.output
+    async with invocation.engine(invocation.config()) as engine:
+        run_id = await whole_id(engine, name)
+        if (await engine.result(run_id)).status in DONE:
+            output.say("it has ended, and nothing is left to do")
+        deltas = output.terminal if stream is None else stream
+        return await do(engine, run_id, output, deltas=deltas)
+
+
+async def cancel_run(invocation: Invocation, name: str, *, reason: str) -> None:
+    """Ask for a run to be stopped."""
+    output = invocation.output
+    async with invocation.engine(invocation.config()) as engine:
+        run_id = await whole_id(engine, name)
+        await engine.cancel(run_id, reason)
+        status = (await engine.result(run_id)).status
+    output.document({"run_id": run_id, "status": status})
+    said = "was asked to stop" if status == "running" else f"is {status}"
+    output.say(f"run {run_id} {said}")
+
+
+async def remove_runs(
+    invocation: Invocation,
+    names: Sequence[str],
+    *,
+    older_than: timedelta | None,
+    ask: bool,
+) -> None:
+    """Forget runs, by name or by age."""
+    output = invocation.output
+    async with invocation.engine(invocation.config()) as engine:
+        found = [await whole_id(engine, name) for name in names]
+        if ask and output.terminal:
+            what = ", ".join(found) or "all runs as old as that"
+            if not click.confirm(f"Forget {what}?", err=True):
+                output.say("nothing was forgotten")
+                return
+        if older_than is not None:
+            found = await forget_older(engine, older_than)
+        for run_id in found if names else ():
+            await engine.journal.delete(run_id)
+    output.document({"removed": found})
+    output.say(f"forgot {len(found)} run{'s' * (len(found) != 1)}")
+
+
+async def whole_id(engine: Engine, name: str) -> str:
+    """Return the id of the run that is meant: ``last``, or how its id begins.
+
+    Raises:
+        RunNotFoundError: If there is no such run.
+        InputError: If there are several.
+    """
+    if name == "last":
+        latest = await engine.journal.list(limit=1)
+        if not latest:
+            raise RunNotFoundError("there is no run yet", 'begin one: zg run "…"')
+        return latest[0].run_id
+    known = [run.run_id for run in await engine.journal.list(limit=sys.maxsize)]
+    if name in known:
+        return name
+    matching = [run_id for run_id in known if run_id.startswith((name, f"run_{name}"))]
+    if not name or not matching:
+        raise RunNotFoundError(f"there is no run {name!r}", "`zg runs` lists them")
+    if len(matching) > 1:
+        raise InputError(
+            f"the ids of {len(matching)} runs begin with {name!r}",
+            "write more of the id; `zg runs` lists them",
+        )
+    return matching[0]

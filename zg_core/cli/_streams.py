@@ -1,0 +1,67 @@
+"""Keep standard output for the command alone."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator
+from typing import TextIO
+
+from zg_core._secrets import Secrets
+
+__all__ = ["own_streams"]
+
+
+class _Redacting(io.TextIOWrapper):
+    """A stream that no secret passes."""
+
+    def __init__(self, descriptor: int, secrets: Secrets, encoding: str) -> None:
+        # What the terminal has no character for is better escaped than an error.
+        super().__init__(
+            os.fdopen(descriptor, "wb"),
+            encoding=encoding,
+            errors="backslashreplace",
+            line_buffering=True,
+        )
+        self._secrets = secrets
+
+    def write(self, text: str) -> int:
+        super().write(self._secrets.redact(text))
+        return len(text)
+
+
+@contextlib.contextmanager
+def own_streams(secrets: Secrets) -> Iterator[tuple[TextIO, TextIO]]:
+    """Yield the real standard output, and standard error; others get only the latter.
+
+    Until the end, descriptor 1 points to standard error, for Python and for every
+    library and child process: a plugin that prints cannot spoil a JSON document.
+    """
+    before = sys.stdout, sys.stderr
+    for stream in filter(None, before):
+        stream.flush()
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    saved = _duplicate(1)
+    stdout = _Redacting(_duplicate(1), secrets, encoding)
+    stderr = _Redacting(_duplicate(2), secrets, encoding)
+    os.dup2(stderr.fileno(), 1)
+    sys.stdout, sys.stderr = stderr, stderr
+    try:
+        yield stdout, stderr
+    finally:
+        sys.stdout, sys.stderr = before
+        for stream in (stdout, stderr):
+            # Whoever read it is gone; the command has been told already.
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
+        os.dup2(saved, 1)
+        os.close(saved)
+
+
+def _duplicate(descriptor: int) -> int:
+    try:
+        return os.dup(descriptor)
+    except OSError:  # it was closed before we began
+        return os.open(os.devnull, os.O_WRONLY)

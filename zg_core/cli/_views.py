@@ -1,0 +1,109 @@
+"""Show a run as it goes on: as plain lines, or not at all."""
+
+from __future__ import annotations
+
+from typing import Protocol, Self
+
+from zg_core._machine import RunState
+from zg_core.events import (
+    Event,
+    ModelAnswered,
+    ModelFailed,
+    RunCancelled,
+    RunFailed,
+    RunFinished,
+    RunStarted,
+)
+from zg_core.running.recorder import TextDelta
+
+from ._output import Output
+from ._words import in_words
+
+__all__ = ["Lines", "Silence", "View"]
+
+
+class View(Protocol):
+    """Shows one run."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        ...
+
+    def __exit__(self, *_: object) -> None:
+        """Leave standard output as it was."""
+        ...
+
+    def show(self, item: Event | TextDelta, state: RunState, *, new: bool) -> None:
+        """Show what happened.
+
+        Args:
+            item: The event, or a piece of an answer.
+            state: The state of the run with it.
+            new: Whether it happened now, and not before the run was taken up.
+        """
+        ...
+
+    def say(self, text: str) -> None:
+        """Show a line about the command itself."""
+        ...
+
+
+class Silence:
+    """Shows nothing, for those who want the result alone."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def show(self, item: Event | TextDelta, state: RunState, *, new: bool) -> None:
+        """Show nothing."""
+
+    def say(self, text: str) -> None:
+        """Say nothing."""
+
+
+class Lines:
+    """Shows a line for each event, and answers line by line as they come."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._unfinished: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def show(self, item: Event | TextDelta, state: RunState, *, new: bool) -> None:
+        """Print a line, if there is something new to be said."""
+        if isinstance(item, TextDelta):
+            self._show_text(item)
+            return
+        if isinstance(item, ModelAnswered | ModelFailed):
+            self._end_line(item.step)
+        if isinstance(item, RunStarted):
+            self._output.say(in_words(item))
+            out = state.accepted.options.out
+            self._output.say(f"run {item.run_id}, with its files in {out}")
+        elif isinstance(item, RunFinished | RunFailed | RunCancelled):
+            pass  # how it ended is said at the end, at length
+        elif new and (text := in_words(item)):
+            self._output.say(text)
+
+    def say(self, text: str) -> None:
+        """Print a line to standard error."""
+        self._output.note(text)
+
+    def _show_text(self, delta: TextDelta) -> None:
+        if delta.restarted:
+            self._end_line(delta.step)
+            self._output.say(f"{delta.step} | (the answer begins anew)")
+        text = self._unfinished.get(delta.step, "") + delta.text
+        *whole, self._unfinished[delta.step] = text.split("\n")
+        for line in whole:
+            self._output.say(f"{delta.step} | {line}")
+
+    def _end_line(self, step: str) -> None:
+        if rest := self._unfinished.pop(step, ""):
+            self._output.say(f"{step} | {rest}")

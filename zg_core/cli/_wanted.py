@@ -1,0 +1,126 @@
+"""The options that say how a run is to be done."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from zg_core.workflows import RunOptions
+
+__all__ = ["Wanted", "stream_option", "wanted_options"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """How a run is to be done, as the command line says."""
+
+    workflow: str | None
+    agent: str | None
+    agents: str | None
+    model: str | None
+    fallback: tuple[str, ...]
+    max_usd: float | None
+    max_tokens: int | None
+    max_calls: int | None
+    timeout: float | None
+    out: Path | None
+    stream: bool | None
+    download: bool
+
+    def overrides(self) -> Mapping[str, object]:
+        """Return what goes before the configuration, by dotted key."""
+        return {
+            "workflow": "solo" if self.agent else self.workflow,
+            "limits.usd": self.max_usd,
+            "limits.tokens": self.max_tokens,
+            "limits.calls": self.max_calls,
+            "limits.seconds": self.timeout,
+        }
+
+    def run_options(self, *, follows: str | None = None) -> RunOptions:
+        """Return what the run itself keeps."""
+        named = self.agent or self.agents or ""
+        return RunOptions(
+            model=", ".join((self.model, *self.fallback)) if self.model else None,
+            agents=tuple(filter(None, map(str.strip, named.split(",")))),
+            out=str(self.out) if self.out else None,
+            follows=follows,
+        )
+
+
+stream_option = click.option(
+    "--stream/--no-stream",
+    default=None,
+    help="Show answers while they come; else on a terminal only.",
+)
+
+_OPTIONS = (
+    click.option("--workflow", metavar="NAME", help="The workflow; else the usual."),
+    click.option("--agent", metavar="NAME", help="One agent alone (workflow solo)."),
+    click.option(
+        "--agents", metavar="A,B", help="The only agents that may be chosen from."
+    ),
+    click.option("--model", metavar="PROVIDER:MODEL", help="The model; else as found."),
+    click.option(
+        "--fallback",
+        metavar="PROVIDER:MODEL",
+        multiple=True,
+        help="A model to try when those before do not answer.",
+    ),
+    click.option(
+        "--max-usd",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="USD",
+        help="The most it may cost.",
+    ),
+    click.option(
+        "--max-tokens",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="The most tokens, in and out.",
+    ),
+    click.option(
+        "--max-calls",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="The most model calls.",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="SECONDS",
+        help="The longest it may take.",
+    ),
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="The folder for the files; else one of its own below ./zg-runs.",
+    ),
+    stream_option,
+    click.option(
+        "--no-download",
+        "download",
+        flag_value=False,
+        default=True,
+        help="Do not fetch a local model that is not there yet.",
+    ),
+)
+
+
+def wanted_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command, which gets them as the argument ``wanted``."""
+
+    @functools.wraps(command)
+    def call(**given: Any) -> Any:
+        wanted = Wanted(**{f.name: given.pop(f.name) for f in fields(Wanted)})
+        return command(wanted=wanted, **given)
+
+    for option in reversed(_OPTIONS):
+        option(call)
+    return call

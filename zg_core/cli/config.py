@@ -1,0 +1,186 @@
+"""``zg config``: show the configuration, and change the user's own file."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zg_core._config_files import ConfigFile, find_project_file, read_file, write_file
+from zg_core._config_keys import parse_value
+from zg_core._names import nearest
+from zg_core._secrets import REDACTED, looks_secret
+from zg_core.config import Config, check_file, data_dir, user_file
+from zg_core.errors import ConfigError, UnknownNameError
+
+from ._groups import Group
+from ._invocation import current, json_option
+
+if TYPE_CHECKING:
+    from tomlkit import TOMLDocument
+
+__all__ = ["config"]
+
+_EXAMPLE = """\b
+Example:
+  zg config set model openai
+"""
+
+
+@click.group(cls=Group, invoke_without_command=True, epilog=_EXAMPLE)
+@json_option
+@click.pass_context
+def config(ctx: click.Context) -> None:
+    """Show the configuration: each value, and where it came from."""
+    if ctx.invoked_subcommand:
+        return
+    output = current().output
+    shown = list(_shown(current().config()))
+    output.document({key: {"value": v, "origin": o} for key, v, o in shown})
+    output.table(["KEY", "VALUE", "ORIGIN"], shown)
+
+
+@config.command("get", epilog="Example: zg config get model")
+@click.argument("key")
+@json_option
+def get(key: str) -> None:
+    """Show one value."""
+    output = current().output
+    shown = {k: (value, origin) for k, value, origin in _shown(current().config())}
+    if key not in shown:
+        close = nearest(key, shown)
+        raise UnknownNameError(
+            f"there is no setting {key!r}",
+            f"did you mean {close!r}?" if close else "`zg config` lists them",
+        )
+    value, origin = shown[key]
+    output.document({"key": key, "value": value, "origin": origin})
+    lines = value if isinstance(value, tuple | list) else [value]
+    for line in lines:
+        output.say("" if line is None else str(line))
+
+
+@config.command("set", epilog="Example: zg config set limits.usd 2.50")
+@click.argument("key")
+@click.argument("value")
+@json_option
+def set_(key: str, value: str) -> None:
+    """Set a value in your own file.
+
+    A list is written with commas. A value of a plugin, plugins.config.ID.KEY, is
+    TOML, or else text.
+    """
+    document, file = _open()
+    *tables, name = path = _path(key)
+    checked: object
+    if path[:2] == ["plugins", "config"]:
+        if len(path) < 4:
+            raise ConfigError(
+                f"{key!r} is a section", f"name a key of it: zg config set {key}.KEY …"
+            )
+        checked = _toml_or_text(value)
+    else:
+        checked = parse_value(".".join(path), value, "the command")
+    table: Any = document
+    for part in tables:
+        table = table.setdefault(part, {})
+        if not isinstance(table, Mapping):
+            raise ConfigError(f"{part!r} in {file.path} is not a table", "remove it")
+    table[name] = list(checked) if isinstance(checked, tuple) else checked
+    text = document.as_string()
+    check_file(ConfigFile(file.path, text, tomllib.loads(text)))
+    write_file(file.path, text)
+    current().output.document({"key": key, "file": str(file.path)})
+    current().output.say(f"set {key} in {file.path}")
+
+
+@config.command("unset", epilog="Example: zg config unset limits.usd")
+@click.argument("key")
+@json_option
+def unset(key: str) -> None:
+    """Remove a value from your own file."""
+    document, file = _open()
+    *tables, name = _path(key)
+    table: Any = document
+    for part in tables:
+        table = table.get(part) if isinstance(table, dict) else None
+    if not isinstance(table, dict) or name not in table:
+        raise UnknownNameError(
+            f"{key!r} is not set in {file.path}",
+            "`zg config` shows where each value comes from",
+        )
+    del table[name]
+    write_file(file.path, document.as_string())
+    current().output.document({"key": key, "file": str(file.path)})
+    current().output.say(f"removed {key} from {file.path}")
+
+
+@config.command("path", epilog="Example: zg config path")
+@json_option
+def path_() -> None:
+    """Show where your own file is."""
+    from pathlib import Path
+
+    project = find_project_file(Path.cwd())
+    current().output.document(
+        {
+            "user": str(user_file()),
+            "project": str(project.path) if project else None,
+            "data": str(data_dir()),
+        }
+    )
+    current().output.say(str(user_file()))
+
+
+def _shown(config: Config) -> Iterator[tuple[str, Any, str]]:
+    for key, value in config.items():
+        origin = config.origin(key)
+        if isinstance(value, Mapping):
+            yield from ((k, v, origin) for k, v in _leaves(key, value))
+        else:
+            yield key, value, origin
+
+
+def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for name, inner in value.items():
+            yield from _leaves(f"{key}.{name}", inner)
+    else:
+        secret = looks_secret(key.rpartition(".")[2]) and isinstance(value, str)
+        yield key, REDACTED if secret else value
+
+
+def _open() -> tuple[TOMLDocument, ConfigFile]:
+    """Return the user's file, twice: to be edited, and as it is."""
+    import tomlkit
+
+    path = user_file()
+    file = read_file(path) or ConfigFile(path, "", {})
+    return tomlkit.parse(file.text), file
+
+
+def _path(key: str) -> list[str]:
+    """Split a dotted key as TOML does, in which a part may be quoted."""
+    try:
+        if "=" in key or "\n" in key:
+            raise ValueError(key)
+        table: Any = tomllib.loads(f"{key} = 0")
+    except ValueError as error:
+        raise UnknownNameError(
+            f"{key!r} is not a dotted key", "write it like limits.usd"
+        ) from error
+    parts = []
+    while isinstance(table, dict):
+        ((part, table),) = table.items()
+        parts.append(part)
+    return parts
+
+
+def _toml_or_text(text: str) -> object:
+    try:
+        values = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return values["value"] if len(values) == 1 else text

@@ -1,0 +1,126 @@
+"""``zg runs``: list runs, look at one, take it up again, end it, forget it."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from functools import partial
+from typing import get_args
+
+import click
+
+from zg_core.events import RunStatus
+
+from ._groups import Group
+from ._invocation import current, json_option
+from ._wanted import Wanted, stream_option, wanted_options
+
+__all__ = ["runs"]
+
+_EXAMPLE = """\b
+Examples:
+  zg runs show last
+  zg runs follow-up last "make it blue"
+"""
+_AGE = re.compile(r"(\d{1,6})([hdw])")
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+@click.group(cls=Group, invoke_without_command=True, epilog=_EXAMPLE)
+@click.option(
+    "--status", type=click.Choice(get_args(RunStatus)), help="Those of one status only."
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=20, help="How many at most."
+)
+@json_option
+@click.pass_context
+def runs(ctx: click.Context, status: RunStatus | None, limit: int) -> None:
+    """List runs, the latest first.
+
+    A command's RUN is the id of a run, the beginning of one, or last.
+    """
+    if ctx.invoked_subcommand is None:
+        import anyio
+
+        from ._runs import list_runs
+
+        anyio.run(partial(list_runs, current(), status=status, limit=limit))
+
+
+@runs.command("show", epilog="Example: zg runs show last --events")
+@click.argument("run")
+@click.option("--events", is_flag=True, help="Show all that happened, in order.")
+@json_option
+def show(run: str, events: bool) -> None:
+    """Show a run: its steps, models, tokens, cost, time, files and error."""
+    import anyio
+
+    from ._runs import show_run
+
+    anyio.run(partial(show_run, current(), run, events=events))
+
+
+@runs.command("resume", epilog="Example: zg runs resume last")
+@click.argument("run")
+@stream_option
+@json_option
+def resume(run: str, stream: bool | None) -> int:
+    """Take a run up where it was cut off; nothing recorded is done again."""
+    import anyio
+
+    from ._runs import resume_run
+
+    return anyio.run(partial(resume_run, current(), run, stream=stream))
+
+
+@runs.command("cancel", epilog="Example: zg runs cancel last")
+@click.argument("run")
+@click.option("--reason", default="", help="Why, for the record.")
+@json_option
+def cancel(run: str, reason: str) -> None:
+    """Stop a run, whichever process does it; it can be resumed."""
+    import anyio
+
+    from ._runs import cancel_run
+
+    anyio.run(partial(cancel_run, current(), run, reason=reason))
+
+
+@runs.command("follow-up", epilog='Example: zg runs follow-up last "make it blue"')
+@click.argument("run")
+@click.argument("objective")
+@wanted_options
+@json_option
+def follow_up(run: str, objective: str, wanted: Wanted) -> int:
+    """Start a run that goes on from the results of a finished one."""
+    import anyio
+
+    from ._starting import read_objective, start
+
+    text = read_objective(objective)
+    return anyio.run(partial(start, current(), text, wanted, files={}, follows=run))
+
+
+@runs.command("rm", epilog="Example: zg runs rm --older-than 30d")
+@click.argument("run", nargs=-1)
+@click.option("--older-than", metavar="AGE", help="Unchanged so long: 12h, 30d, 8w.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def rm(run: tuple[str, ...], older_than: str | None, yes: bool) -> None:
+    """Forget runs. Their files stay."""
+    import anyio
+
+    from ._runs import remove_runs
+
+    if bool(run) == bool(older_than):
+        raise click.UsageError("name the runs, or give --older-than")
+    age = _age(older_than) if older_than else None
+    anyio.run(partial(remove_runs, current(), run, older_than=age, ask=not yes))
+
+
+def _age(text: str) -> timedelta:
+    match = _AGE.fullmatch(text)
+    if match is None:
+        raise click.UsageError(f"{text!r} is no age; write 12h, 30d or 8w")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
