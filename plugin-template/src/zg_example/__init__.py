@@ -1,0 +1,1 @@
+"""A tool that counts words, and an agent that uses it."""
