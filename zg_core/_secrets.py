@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ REDACTED = "[secret]"
 _SHORTEST = 8
 
 T = TypeVar("T")
+_SECRET_VARIABLE = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD)$")
 _SECRET_NAME = re.compile(r"key|token|secret|password", re.IGNORECASE)
 
 
@@ -26,6 +28,15 @@ class Secrets:
     def __init__(self) -> None:
         self._values: set[str] = set()
         self._pattern: re.Pattern[str] | None = None
+
+    @classmethod
+    def of_process(cls) -> Secrets:
+        """Begin with what the environment holds under the name of a secret."""
+        secrets = cls()
+        for name, value in os.environ.items():
+            if _SECRET_VARIABLE.search(name):
+                secrets.add(value)
+        return secrets
 
     def __repr__(self) -> str:
         return f"Secrets({len(self._values)} values)"

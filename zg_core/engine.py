@@ -69,7 +69,7 @@ class Engine:
             JournalError: If the journal cannot be opened.
         """
         config = config or load_config()
-        secrets = secrets or Secrets()
+        secrets = secrets or Secrets.of_process()
         host = PluginHost.open(
             config, *plugins, discover=discover, on_secret=secrets.add
         )
@@ -254,7 +254,8 @@ class Engine:
                 workflow, objective, options=options, run_id=run_id, files=files
             )
         name = named_workflow(workflow, self.host).name
-        if (known.objective, known.workflow.name) != (objective, name):
+        asked = self._secrets.redact(objective)
+        if (known.objective, known.workflow.name) != (asked, name):
             raise InputError(
                 f"run {run_id!r} has another objective or workflow",
                 "give the new run an id of its own",

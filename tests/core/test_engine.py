@@ -538,3 +538,36 @@ async def test_a_classifier_that_breaks_fails_the_run_and_is_named() -> None:
     ) as engine:
         with pytest.raises(zg.RunError, match="always.*KeyError"):
             await engine.run(ROUTED, "x")
+
+
+# -- Secrets ------------------------------------------------------------------------
+
+
+async def test_a_secret_of_the_process_is_in_no_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    canary = "sk-canary-0123456789"
+    monkeypatch.setenv("OPENAI_API_KEY", canary)
+
+    async def leaks(ctx: zg.Context) -> zg.Reply:
+        await ctx.progress(f"using {canary}")
+        if ctx.step == "two":
+            raise ValueError(f"{canary} was refused")
+        return zg.Reply(output={"key": [canary]})
+
+    work = zg.Workflow(
+        "w",
+        (
+            zg.Step("one", agent="leaks"),
+            zg.Step("two", agent="leaks", needs=("one",)),
+        ),
+    )
+    async with zg.Engine.open(
+        Offering(leaks=leaks), journal="memory", discover=False
+    ) as engine:
+        with pytest.raises(zg.RunError):
+            await engine.run(work, f"my key is {canary}", run_id="r1")
+        events = await engine.journal.read("r1")
+
+    assert canary not in "".join(zg.encode_event(event).decode() for event in events)
+    assert "[secret]" in repr(events)

@@ -74,3 +74,14 @@ def test_the_repr_tells_no_secret() -> None:
 def test_names_of_secrets_are_recognised(name: str) -> None:
     assert looks_secret(name)
     assert not looks_secret("base_url")
+
+
+def test_what_the_environment_names_a_secret_is_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "canary-of-the-environment")
+    monkeypatch.setenv("KEYBOARD_LAYOUT", "an-ordinary-value")
+
+    text = Secrets.of_process().redact("canary-of-the-environment an-ordinary-value")
+
+    assert text == "[secret] an-ordinary-value"
