@@ -265,6 +265,14 @@ def test_standard_input_that_is_no_text_is_refused(
     refused(zg("run", "-"), 2, "the objective on standard input is not UTF-8")
 
 
+def test_too_much_on_standard_input_is_refused_for_its_length(
+    zg: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    type_in(monkeypatch, b"x" + "ü".encode() * 600_000)
+
+    refused(zg("run", "-"), 2, "the objective has 500,000 characters")
+
+
 def test_standard_input_can_be_read_once_only(zg: Caller) -> None:
     refused(zg("run", "-", "--input", "-"), 2, "standard input can be read once only")
 

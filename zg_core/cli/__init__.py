@@ -81,7 +81,7 @@ def main(args: Sequence[str] | None = None) -> int:
         args: The arguments; the process's if `None`.
     """
     given = list(sys.argv[1:] if args is None else args)
-    secrets = Secrets()
+    secrets = Secrets.of_process()
     if "_ZG_COMPLETE" in os.environ:  # a shell asks what could come next
         output = Output(sys.stdout, sys.stderr, as_json=False)
         zg.main(given, "zg", obj=Invocation(output, secrets))

@@ -9,7 +9,7 @@ import anyio
 from zg_core._groups import ungrouped
 from zg_core._machine import advance, fold
 from zg_core.engine import Engine
-from zg_core.errors import JournalError, ZeroGravityError
+from zg_core.errors import JournalError, ReplayMismatchError, ZeroGravityError
 from zg_core.events import Event
 from zg_core.results import result_of
 
@@ -37,8 +37,10 @@ async def do(engine: Engine, run_id: str, output: Output, *, deltas: bool) -> in
     with _view(output) as view:
         try:
             await _watch(engine, run_id, view, deltas=deltas)
+        except ReplayMismatchError as caught:
+            error = caught
         except JournalError:
-            raise
+            raise  # there is nothing to be told of the run
         except ZeroGravityError as caught:
             error = caught
     events = await engine.journal.read(run_id)

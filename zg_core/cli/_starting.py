@@ -11,7 +11,7 @@ from pathlib import Path
 from zg_core._choice import choose_model, parse_chain, resolve_model
 from zg_core.config import Config
 from zg_core.engine import Engine
-from zg_core.errors import InputError
+from zg_core.errors import ConfigError, InputError
 from zg_core.providers import Preparing
 from zg_core.running.accepting import check_objective, named_workflow
 from zg_core.workflows import RunOptions
@@ -77,18 +77,22 @@ def settled(invocation: Invocation, wanted: Wanted) -> Config:
 
 
 def choose(engine: Engine, options: RunOptions) -> tuple[str, str]:
-    """Return the models a run will try, and why; the same the engine will find.
+    """Return the models a run will try, and why these; what the engine will find too.
 
     Raises:
-        ConfigError: If there is none, and none of its agents can do without. Those
-            that are built in cannot; what others need only they know.
+        ConfigError: If there is none, and an agent takes part that cannot do without.
+            Those that are built in cannot; what others need only they know.
     """
     host = engine.host
     steps = named_workflow(engine.config.workflow, host).steps
-    agents = options.agents or tuple(step.agent for step in steps)
-    if all(host.find("agent", agent).builtin for agent in agents):
+    agents = options.agents or tuple(s.agent for s in steps if not s.model)
+    need_one = any(host.find("agent", agent).builtin for agent in agents)
+    try:
         return choose_model(engine.config, host, options.model)
-    return "", "its agents say what they need"
+    except ConfigError as error:
+        if need_one:
+            raise
+        return "", error.cause
 
 
 async def _prepare(
@@ -110,12 +114,11 @@ def read_objective(text: str) -> str:
     """
     if text != _STDIN:
         return text
-    return _text(sys.stdin.buffer.read(_MOST)).removesuffix("\n")
-
-
-def _text(content: bytes) -> str:
+    content = sys.stdin.buffer.read(_MOST)
+    # What is too long may end within a character, and is refused for its length.
+    errors = "ignore" if len(content) == _MOST else "strict"
     try:
-        return content.decode()
+        return content.decode(errors=errors).removesuffix("\n")
     except UnicodeDecodeError as error:
         raise InputError(
             "the objective on standard input is not UTF-8",
