@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from ._memory_journal import (
         MemoryJournal,
     )
+    from .cli import (
+        current_invocation,
+        json_option,
+    )
     from .config import (
         Config,
         data_dir,
@@ -200,11 +204,13 @@ __all__ = [
     "Workspace",
     "WorkspaceError",
     "ZeroGravityError",
+    "current_invocation",
     "data_dir",
     "decode_event",
     "encode_event",
     "event_document",
     "hookimpl",
+    "json_option",
     "load_config",
     "run_sync",
     "status_after",
@@ -219,6 +225,10 @@ _PLACES = {
         "event_document",
     ),
     "._memory_journal": ("MemoryJournal",),
+    ".cli": (
+        "current_invocation",
+        "json_option",
+    ),
     ".config": (
         "Config",
         "data_dir",

@@ -121,7 +121,7 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         "plugins.disable": Key(_PLUGINS, "ZG_PLUGINS_DISABLE", project=True),
         "plugins.enable": Key(_PLUGINS, user=False),
         "plugins.off": Key(_FLAG, "ZG_DISABLE_PLUGINS", user=False),
-        "plugins.strict": Key(_FLAG, "ZG_PLUGINS_STRICT", project=True),
+        "plugins.strict": Key(_FLAG, "ZG_STRICT_PLUGINS", project=True),
         "plugins.config.*": Key(_SECTION),
     }
 )

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from ._json import Json
 from .errors import JournalError
@@ -176,44 +176,51 @@ def outcome(state: RunState) -> RunFinished | None:
 
 def advance(state: RunState, event: Event) -> RunState:
     """Return the state after one more event."""
-    state = replace(state, seq=event.seq, status=status_after(event) or state.status)
+    status = status_after(event) or state.status
+    return replace(state, seq=event.seq, status=status, **_changes(state, event))
+
+
+def _changes(state: RunState, event: Event) -> Mapping[str, Any]:
+    """Return what an event changes, by attribute."""
     match event:
         case RunStarted():
-            state = _with_agents(state, event.agents)
-            return replace(state, started=event, plugins=event.plugins)
+            return _started(state, event)
         case PluginLoaded():
-            return replace(state, plugins=(*state.plugins, event.plugin))
+            return {"plugins": (*state.plugins, event.plugin)}
         case RouteChosen():
             return _routed(state, event)
         case RunResumed():
             return _resumed(state)
         case RunFinished():
-            return replace(state, output=event.output, ended_at=event.at)
+            return {"output": event.output, "ended_at": event.at}
         case RunFailed():
-            return replace(state, error=event.error, ended_at=event.at)
+            return {"error": event.error, "ended_at": event.at}
         case RunCancelled():
-            return replace(state, ended_at=event.at)
+            return {"ended_at": event.at}
         case CancelRequested():
-            return replace(state, cancel_requested=True)
+            return {"cancel_requested": True}
         case ArtifactWritten():
-            files = {**state.artifacts, event.path: event}
-            return replace(state, artifacts=files)
+            return _wrote(state, event)
         case ModelAnswered():
             return _answered(state, event)
-        case StepStarted() | StepFinished() | StepFailed() | StepDegraded():
+        case (
+            StepStarted()
+            | StepFinished()
+            | StepFailed()
+            | StepDegraded()
+            | StepSkipped()
+        ):
             return _moved(state, event)
-        case StepSkipped():
-            return _moved(state, event)
-    return state
+    return {}
 
 
 def _moved(
     state: RunState,
     event: StepStarted | StepFinished | StepFailed | StepDegraded | StepSkipped,
-) -> RunState:
+) -> Mapping[str, Any]:
     step = state.steps.get(event.step)
     if step is None:
-        return state
+        return {}
     match event:
         case StepStarted():
             step = replace(
@@ -227,7 +234,7 @@ def _moved(
                 step,
                 status="finished",
                 output=event.output,
-                artifacts=event.artifacts,
+                artifacts=_united(step.artifacts, event.artifacts),
                 ended_at=event.at,
             )
         case StepDegraded():
@@ -245,16 +252,16 @@ def _moved(
     return _with_step(state, step)
 
 
-def _answered(state: RunState, event: ModelAnswered) -> RunState:
+def _answered(state: RunState, event: ModelAnswered) -> Mapping[str, Any]:
     step = state.steps.get(event.step)
     if step is None:
-        return state
+        return {}
     known = event.cost_usd is not None
     return _with_step(
         state,
         replace(
             step,
-            models=tuple(dict.fromkeys((*step.models, event.model))),
+            models=_united(step.models, (event.model,)),
             usage=step.usage + event.response.usage,
             cost_nanos=step.cost_nanos + round((event.cost_usd or 0) * 1e9),
             unpriced_calls=step.unpriced_calls + (not known),
@@ -262,7 +269,16 @@ def _answered(state: RunState, event: ModelAnswered) -> RunState:
     )
 
 
-def _routed(state: RunState, event: RouteChosen) -> RunState:
+def _wrote(state: RunState, event: ArtifactWritten) -> Mapping[str, Any]:
+    files = {**state.artifacts, event.path: event}
+    step = state.steps.get(event.step)
+    if step is None:
+        return {"artifacts": files}
+    step = replace(step, artifacts=_united(step.artifacts, (event.path,)))
+    return {"artifacts": files, **_with_step(state, step)}
+
+
+def _routed(state: RunState, event: RouteChosen) -> Mapping[str, Any]:
     """Take the chosen agents' steps; the others are skipped."""
     workflow = state.workflow.only(event.agents, state.agents)
     taking_part = {step.name: step.agent for step in workflow.steps}
@@ -273,10 +289,10 @@ def _routed(state: RunState, event: RouteChosen) -> RunState:
     for name, agent in taking_part.items():
         steps.setdefault(name, StepState(name=name, agent=agent))
     agents = {**taking_part, **state.agents}
-    return replace(state, workflow=workflow, steps=steps, agents=agents, route=event)
+    return {"workflow": workflow, "steps": steps, "agents": agents, "route": event}
 
 
-def _resumed(state: RunState) -> RunState:
+def _resumed(state: RunState) -> Mapping[str, Any]:
     """Let steps that did not end begin anew; what ended stays as it is."""
     steps = {
         name: replace(step, status="waiting", error=None)
@@ -284,16 +300,26 @@ def _resumed(state: RunState) -> RunState:
         else step
         for name, step in state.steps.items()
     }
-    return replace(state, steps=steps, error=None, cancel_requested=False, ended_at="")
+    return {"steps": steps, "error": None, "cancel_requested": False, "ended_at": ""}
 
 
-def _with_agents(state: RunState, agents: Mapping[str, str]) -> RunState:
+def _started(state: RunState, event: RunStarted) -> Mapping[str, Any]:
+    agents = event.agents
     steps = {
         name: replace(step, agent=agents.get(name, step.agent))
         for name, step in state.steps.items()
     }
-    return replace(state, steps=steps, agents=dict(agents))
+    return {
+        "started": event,
+        "steps": steps,
+        "agents": agents,
+        "plugins": event.plugins,
+    }
 
 
-def _with_step(state: RunState, step: StepState) -> RunState:
-    return replace(state, steps={**state.steps, step.name: step})
+def _united(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*one, *other)))
+
+
+def _with_step(state: RunState, step: StepState) -> Mapping[str, Any]:
+    return {"steps": {**state.steps, step.name: step}}

@@ -147,11 +147,10 @@ class MemoryJournal:
         seen: set[str] = set()
         while True:
             run = self._run(run_id)
-            new = [id_ for id_ in run.requests if id_ not in seen]
-            for request_id in new:
+            new = [item for item in run.requests.items() if item[0] not in seen]
+            for request_id, event in new:
                 seen.add(request_id)
-                if request_id in run.requests:
-                    yield Pending(request_id=request_id, event=run.requests[request_id])
+                yield Pending(request_id=request_id, event=event)
             if not new:
                 await run.news()
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 __all__ = ["core_version"]
 
 
+@cache
 def core_version() -> str:
     """Return the version of the installed distribution; ``"0+unknown"`` without one."""
     import importlib_metadata

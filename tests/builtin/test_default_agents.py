@@ -305,8 +305,8 @@ def as_a_small_model_writes(request: zg.Request) -> str:
     if "What could go wrong" in question.text:
         return "There is always the risk of delays. Another is mo"
     return (
-        "Here is a list:\n\n1. **Define it**: Say what it is. And for whom.\n"
-        "2. **Define it**: Say it again.\n3. Find a studio: it needs mats.\n"
+        "Here is a list:\n\n1. **Define {it}**: Say what it is. And for whom.\n"
+        "2. **Define {it}**: Say it again.\n3. Find a studio: it needs mats.\n"
         "4. **Last**: This one is cut"
     )
 
@@ -329,11 +329,11 @@ async def test_a_small_model_is_asked_short_questions_and_all_files_are_there() 
     plan = json.loads(files["plan.json"])
     assert plan["summary"] == f"{OBJECTIVE}."
     assert [step["title"] for step in plan["steps"]] == [
-        "Define it",
+        "Define {it}",
         "Find a studio",
         "Last",
     ]
-    assert "## Define it" in files["implementation.md"]
+    assert "## Define {it}" in files["implementation.md"]
     assert "Palette" not in files["design.md"]
     for request in model.requests:
         assert [m.role for m in request.messages] == ["user"]
@@ -347,7 +347,7 @@ async def test_an_engineer_alone_asks_a_small_model_for_the_steps() -> None:
 
     result = await run(workflows.SOLO, model)
 
-    assert result.output.startswith("# Implementation\n\n## Steps\n\n- **Define it**")
+    assert result.output.startswith("# Implementation\n\n## Steps\n\n- **Define {it}**")
     assert len(model.requests) == 2
 
 

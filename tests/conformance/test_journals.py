@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zg_core import MemoryJournal
-from zg_core.journals import Journal
+from zg_core import Journal, MemoryJournal
 from zg_core.testing import JournalConformance
 from zg_plugins_builtin.journals.sqlite import SqliteJournal
 

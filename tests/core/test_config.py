@@ -84,7 +84,7 @@ def test_the_environment_sets_values_of_every_kind() -> None:
         "ZG_LIMITS_USD": "2.5",
         "ZG_LIMITS_CALLS": " 7 ",
         "ZG_PLUGINS_DISABLE": "a, b,",
-        "ZG_PLUGINS_STRICT": "yes",
+        "ZG_STRICT_PLUGINS": "yes",
         "ZG_DISABLE_PLUGINS": "1",
         "ZG_MODEL": "",
     }

@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
 
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from zg_core import events as _events
 from zg_core.events import Event, Requested, UnknownEvent
 from zg_core.usage import Limits
-from zg_core.workflows import Step, Workflow
+from zg_core.workflows import OnError, Step, Workflow
 
 KINDS: list[type[Event]] = [
     kind
@@ -22,6 +23,9 @@ KINDS: list[type[Event]] = [
     and kind not in (Event, Requested, UnknownEvent)
 ]
 """The kinds of events this version knows."""
+
+unhurried = settings(deadline=None)
+"""For laws whose first example is slow, or that share a machine with others."""
 
 texts = st.text(max_size=20)
 names = st.from_regex(r"[a-z][a-z0-9_-]{0,10}", fullmatch=True).filter(
@@ -50,15 +54,15 @@ def records(kind: type) -> st.SearchStrategy[Any]:
 
 def _values(hint: Any) -> st.SearchStrategy[Any]:
     arguments = get_args(hint)
-    match get_origin(hint):
-        case Union | types.UnionType:
-            return st.one_of(map(_values, arguments))
-        case typing.Literal:
-            return st.sampled_from(arguments)
-        case builtin if builtin is tuple:
-            return st.lists(_values(arguments[0]), max_size=2).map(tuple)
-        case builtin if builtin is dict:
-            return st.dictionaries(texts, _values(arguments[1]), max_size=3)
+    origin = get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return st.one_of(map(_values, arguments))
+    if origin is typing.Literal:
+        return st.sampled_from(arguments)
+    if origin is tuple:
+        return st.lists(_values(arguments[0]), max_size=2).map(tuple)
+    if origin is dict:
+        return st.dictionaries(texts, _values(arguments[1]), max_size=3)
     if hint is Any:
         return json_values
     if dataclasses.is_dataclass(hint):
@@ -91,7 +95,7 @@ def _workflows(draw: st.DrawFn) -> Workflow:
                 needs=tuple(sorted(needs)),
                 prompt=draw(st.sampled_from(["", "Do {input}.", "Say {x."])),
                 model=draw(st.none() | texts),
-                on_error=draw(st.sampled_from(get_args(_ON_ERROR))),
+                on_error=draw(st.sampled_from(get_args(OnError))),
                 timeout_seconds=draw(st.none() | st.floats(0.001, 1e6)),
             )
         )
@@ -100,7 +104,6 @@ def _workflows(draw: st.DrawFn) -> Workflow:
     )
 
 
-_ON_ERROR = Literal["fail", "skip", "fallback"]
 _AMOUNTS = st.none() | st.integers(1, 10**9)
 _SPECIAL: dict[type, st.SearchStrategy[Any]] = {
     Workflow: _workflows(),

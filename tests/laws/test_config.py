@@ -23,6 +23,7 @@ values = {
 }
 layers = st.fixed_dictionaries({}, optional=values)
 VARIABLES = {key: f"ZG_{key.upper().replace('.', '_')}" for key in values}
+VARIABLES["plugins.strict"] = "ZG_STRICT_PLUGINS"
 
 
 def loaded(

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal_child import accepted, progressed
+from laws.strategies import unhurried
 
 from zg_core import MemoryJournal, Progressed, RunBusyError
 from zg_core.journals import Journal
@@ -89,7 +90,7 @@ async def check(open_journal: Callable[[], Journal], *acts: Sequence[Act]) -> No
         assert not set(owner.refused) & set(texts)
 
 
-@settings(max_examples=40)
+@settings(unhurried, max_examples=40)
 @given(first=ACTS, second=ACTS)
 def test_there_are_no_gaps_and_no_foreign_writes_in_a_file(
     first: Sequence[Act], second: Sequence[Act]
@@ -100,6 +101,7 @@ def test_there_are_no_gaps_and_no_foreign_writes_in_a_file(
         asyncio.run(check(lambda: SqliteJournal(path, lease_seconds=0), first, second))
 
 
+@unhurried
 @given(first=ACTS, second=ACTS)
 def test_there_are_no_gaps_and_no_foreign_writes_in_memory(
     first: Sequence[Act], second: Sequence[Act]

@@ -12,11 +12,11 @@ from zg_core._secrets import Secrets
 
 from ._failures import Failures
 from ._groups import RootGroup
-from ._invocation import Invocation, current, json_option
+from ._invocation import Invocation, current_invocation, json_option
 from ._output import Output
 from ._streams import own_streams
 
-__all__ = ["current", "json_option", "main", "zg"]
+__all__ = ["current_invocation", "json_option", "main", "zg"]
 
 _CORE = {
     "run": ("zg_core.cli.run:run", "Work on an objective."),
@@ -44,7 +44,7 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         from zg_core._version import core_version
         from zg_core.hookspecs import API
 
-        stdout = current(ctx).output.stdout
+        stdout = current_invocation(ctx).output.stdout
         stdout.write(f"zg {core_version()} (plugin API {API})\n")
         ctx.exit()
 

@@ -12,7 +12,7 @@ import click
 from zg_core._names import nearest
 from zg_core.errors import AmbiguousNameError, PluginError, UnknownNameError
 
-from ._invocation import Invocation, current
+from ._invocation import Invocation, current_invocation
 
 if TYPE_CHECKING:
     from zg_core.plugins import PluginHost
@@ -23,7 +23,7 @@ __all__ = ["Command", "Group", "PluginCommands", "RootGroup", "plugin_commands"]
 
 def _show_help(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        current(ctx).output.stdout.write(f"{ctx.get_help()}\n")
+        current_invocation(ctx).output.stdout.write(f"{ctx.get_help()}\n")
         ctx.exit()
 
 
@@ -80,7 +80,7 @@ class RootGroup(_Listed):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Take up the options first: they say where the command may come from."""
-        current(ctx).take_up(**ctx.params)
+        current_invocation(ctx).take_up(**ctx.params)
         return super().invoke(ctx)
 
     def rows(self, ctx: click.Context) -> list[tuple[str, str]]:
@@ -89,7 +89,7 @@ class RootGroup(_Listed):
         Those of other plugins would have to be imported to be known.
         """
         rows = [(name, about) for name, (_, about) in self._core.items()]
-        offered = current(ctx).builtin_host().builtin("command")
+        offered = current_invocation(ctx).builtin_host().builtin("command")
         rows += [(c.spec.name, c.spec.description) for c in offered]
         return sorted(dict(reversed(rows)).items())
 
@@ -104,7 +104,7 @@ class RootGroup(_Listed):
             module, _, attribute = self._core[name][0].partition(":")
             found: click.Command = getattr(import_module(module), attribute)
             return found
-        invocation = current(ctx)
+        invocation = current_invocation(ctx)
         builtin = invocation.builtin_host()
         for offered in builtin.builtin("command"):
             if offered.spec.name == name:
@@ -130,7 +130,7 @@ class PluginCommands(_Listed):
 
     def rows(self, ctx: click.Context) -> list[tuple[str, str]]:
         """Return all of them, which loads the plugins."""
-        offered = current(ctx).host().all("command")
+        offered = current_invocation(ctx).host().all("command")
         return sorted((c.qualified, c.spec.description) for c in offered)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
@@ -142,7 +142,7 @@ class PluginCommands(_Listed):
         """
         if ctx.resilient_parsing:
             return None
-        invocation = current(ctx)
+        invocation = current_invocation(ctx)
         host = invocation.host()
         return _load(invocation, host, host.find("command", name))
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from zg_core.engine import Engine
     from zg_core.plugins import PluginHost
 
-__all__ = ["Invocation", "current", "json_option"]
+__all__ = ["Invocation", "current_invocation", "json_option"]
 
 
 class Invocation:
@@ -89,12 +89,16 @@ class Invocation:
         """Open an engine, whose secrets are not printed and whose logs are."""
         from zg_core.engine import Engine
 
+        from ._diagnostics import note_diagnostics
         from ._logs import logging_to
 
         opened = Engine.open(config=config, journal=journal, secrets=self.secrets)
         with logging_to(self.output.stderr, debug=self.debug):
             async with opened as engine:
-                yield engine
+                try:
+                    yield engine
+                finally:
+                    note_diagnostics(self.output, engine.host)
 
     def builtin_host(self) -> PluginHost:
         """Return what knows the built-in plugin alone, whatever is configured."""
@@ -106,7 +110,7 @@ class Invocation:
         return self._builtin
 
 
-def current(ctx: click.Context | None = None) -> Invocation:
+def current_invocation(ctx: click.Context | None = None) -> Invocation:
     """Return the call of ``zg`` that the running command belongs to."""
     found = (ctx or click.get_current_context()).find_object(Invocation)
     if found is None:

@@ -16,7 +16,7 @@ from zg_core.config import Config, check_file, data_dir, user_file
 from zg_core.errors import ConfigError, UnknownNameError
 
 from ._groups import Group
-from ._invocation import current, json_option
+from ._invocation import current_invocation, json_option
 
 if TYPE_CHECKING:
     from tomlkit import TOMLDocument
@@ -36,8 +36,8 @@ def config(ctx: click.Context) -> None:
     """Show the configuration: each value, and where it came from."""
     if ctx.invoked_subcommand:
         return
-    output = current().output
-    shown = list(_shown(current().config()))
+    output = current_invocation().output
+    shown = list(_shown(current_invocation().config()))
     output.document({key: {"value": v, "origin": o} for key, v, o in shown})
     output.table(["KEY", "VALUE", "ORIGIN"], shown)
 
@@ -47,8 +47,10 @@ def config(ctx: click.Context) -> None:
 @json_option
 def get(key: str) -> None:
     """Show one value."""
-    output = current().output
-    shown = {k: (value, origin) for k, value, origin in _shown(current().config())}
+    output = current_invocation().output
+    shown = {
+        k: (value, origin) for k, value, origin in _shown(current_invocation().config())
+    }
     if key not in shown:
         close = nearest(key, shown)
         raise UnknownNameError(
@@ -92,8 +94,8 @@ def set_(key: str, value: str) -> None:
     text = document.as_string()
     check_file(ConfigFile(file.path, text, tomllib.loads(text)))
     write_file(file.path, text)
-    current().output.document({"key": key, "file": str(file.path)})
-    current().output.say(f"set {key} in {file.path}")
+    current_invocation().output.document({"key": key, "file": str(file.path)})
+    current_invocation().output.say(f"set {key} in {file.path}")
 
 
 @config.command("unset", epilog="Example: zg config unset limits.usd")
@@ -113,8 +115,8 @@ def unset(key: str) -> None:
         )
     del table[name]
     write_file(file.path, document.as_string())
-    current().output.document({"key": key, "file": str(file.path)})
-    current().output.say(f"removed {key} from {file.path}")
+    current_invocation().output.document({"key": key, "file": str(file.path)})
+    current_invocation().output.say(f"removed {key} from {file.path}")
 
 
 @config.command("path", epilog="Example: zg config path")
@@ -124,14 +126,14 @@ def path_() -> None:
     from pathlib import Path
 
     project = find_project_file(Path.cwd())
-    current().output.document(
+    current_invocation().output.document(
         {
             "user": str(user_file()),
             "project": str(project.path) if project else None,
             "data": str(data_dir()),
         }
     )
-    current().output.say(str(user_file()))
+    current_invocation().output.say(str(user_file()))
 
 
 def _shown(config: Config) -> Iterator[tuple[str, Any, str]]:

@@ -15,7 +15,7 @@ import click
 from zg_core.errors import ZeroGravityError
 
 from ._groups import Command
-from ._invocation import Invocation, current, json_option
+from ._invocation import Invocation, current_invocation, json_option
 
 if TYPE_CHECKING:
     from zg_core.config import Config
@@ -40,9 +40,9 @@ class _Check:
 @json_option
 def doctor() -> int:
     """Check that everything a run needs is in place."""
-    output = current().output
+    output = current_invocation().output
     checks = []
-    for check in _checks(current()):
+    for check in _checks(current_invocation()):
         checks.append(check)
         output.say(f"{check.status:<5} {check.name:<{_WIDTH}} {check.message}")
         if check.remedy:

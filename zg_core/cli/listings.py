@@ -15,7 +15,7 @@ from zg_core.workflows import Step, Workflow
 from ._diagnostics import note_diagnostics
 from ._drawing import mermaid, order
 from ._groups import Command, Group
-from ._invocation import current, json_option
+from ._invocation import current_invocation, json_option
 
 __all__ = ["agents", "classifiers", "providers", "tools", "workflows"]
 
@@ -68,7 +68,7 @@ def workflows(ctx: click.Context) -> None:
 @json_option
 def show(name: str) -> None:
     """Show the steps of a workflow, in words and as a drawing in Mermaid."""
-    invocation = current()
+    invocation = current_invocation()
     output, found = invocation.output, invocation.host().find("workflow", name)
     workflow = _workflow(found)
     output.document(
@@ -93,7 +93,7 @@ def show(name: str) -> None:
 
 
 def _list(kind: Kind) -> None:
-    invocation = current()
+    invocation = current_invocation()
     host, output = invocation.host(), invocation.output
     offers = [(offer, host.standing(offer)) for offer in host.all(kind)]
     listed = [{**_document(offer), "status": standing} for offer, standing in offers]

@@ -13,7 +13,7 @@ from zg_core.plugins import PluginHost, PluginRecord
 
 from ._diagnostics import note_diagnostics
 from ._groups import Group
-from ._invocation import current, json_option
+from ._invocation import current_invocation, json_option
 from ._output import Output
 
 __all__ = ["plugins"]
@@ -30,7 +30,7 @@ def plugins(ctx: click.Context) -> None:
     """List the plugins that are installed, and what is wrong with them."""
     if ctx.invoked_subcommand:
         return
-    output = current().output
+    output = current_invocation().output
     host, strict = _open()
     output.document(
         {
@@ -51,7 +51,7 @@ def plugins(ctx: click.Context) -> None:
 @json_option
 def show(name: str) -> None:
     """Show all that is known of one plugin, and where its failure comes from."""
-    output = current().output
+    output = current_invocation().output
     host, _ = _open()
     shown = host.named(name)
     output.document({"schema": 1, "plugins": [_document(plugin) for plugin in shown]})
@@ -70,7 +70,7 @@ def _open() -> tuple[PluginHost, bool]:
 
     This command always works, so that one can see what is to be removed.
     """
-    invocation = current()
+    invocation = current_invocation()
     config = invocation.config()
     host = PluginHost.open(
         replace(config, plugins_strict=False), on_secret=invocation.secrets.add

@@ -7,7 +7,7 @@ from functools import partial
 import click
 
 from ._groups import Command
-from ._invocation import current, json_option
+from ._invocation import current_invocation, json_option
 
 __all__ = ["route"]
 
@@ -31,4 +31,4 @@ def route(objective: str, classifier: str | None, workflow: str | None) -> None:
 
     text = read_objective(objective)
     show = partial(show_route, classifier=classifier, workflow=workflow)
-    anyio.run(show, current(), text)
+    anyio.run(show, current_invocation(), text)

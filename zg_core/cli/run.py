@@ -7,7 +7,7 @@ from functools import partial
 import click
 
 from ._groups import Command
-from ._invocation import current, json_option
+from ._invocation import current_invocation, json_option
 from ._wanted import Wanted, wanted_options
 
 __all__ = ["run"]
@@ -46,5 +46,5 @@ def run(objective: str, inputs: tuple[str, ...], dry_run: bool, wanted: Wanted) 
 
     text, files = read_objective(objective), read_files(inputs)
     if dry_run:
-        return anyio.run(partial(show_plan, current(), text, wanted))
-    return anyio.run(partial(start, current(), text, wanted, files=files))
+        return anyio.run(partial(show_plan, current_invocation(), text, wanted))
+    return anyio.run(partial(start, current_invocation(), text, wanted, files=files))

@@ -12,7 +12,7 @@ import click
 from zg_core.events import RunStatus
 
 from ._groups import Group
-from ._invocation import current, json_option
+from ._invocation import current_invocation, json_option
 from ._wanted import Wanted, stream_option, wanted_options
 
 __all__ = ["runs"]
@@ -45,7 +45,7 @@ def runs(ctx: click.Context, status: RunStatus | None, limit: int) -> None:
 
         from ._runs import list_runs
 
-        anyio.run(partial(list_runs, current(), status=status, limit=limit))
+        anyio.run(partial(list_runs, current_invocation(), status=status, limit=limit))
 
 
 @runs.command("show", epilog="Example: zg runs show last --events")
@@ -58,7 +58,7 @@ def show(run: str, events: bool) -> None:
 
     from ._runs import show_run
 
-    anyio.run(partial(show_run, current(), run, events=events))
+    anyio.run(partial(show_run, current_invocation(), run, events=events))
 
 
 @runs.command("resume", epilog="Example: zg runs resume last")
@@ -71,7 +71,7 @@ def resume(run: str, stream: bool | None) -> int:
 
     from ._runs import resume_run
 
-    return anyio.run(partial(resume_run, current(), run, stream=stream))
+    return anyio.run(partial(resume_run, current_invocation(), run, stream=stream))
 
 
 @runs.command("cancel", epilog="Example: zg runs cancel last")
@@ -84,7 +84,7 @@ def cancel(run: str, reason: str) -> None:
 
     from ._runs import cancel_run
 
-    anyio.run(partial(cancel_run, current(), run, reason=reason))
+    anyio.run(partial(cancel_run, current_invocation(), run, reason=reason))
 
 
 @runs.command("follow-up", epilog='Example: zg runs follow-up last "make it blue"')
@@ -99,7 +99,9 @@ def follow_up(run: str, objective: str, wanted: Wanted) -> int:
     from ._starting import read_objective, start
 
     text = read_objective(objective)
-    return anyio.run(partial(start, current(), text, wanted, files={}, follows=run))
+    return anyio.run(
+        partial(start, current_invocation(), text, wanted, files={}, follows=run)
+    )
 
 
 @runs.command("rm", epilog="Example: zg runs rm --older-than 30d")
@@ -116,7 +118,9 @@ def rm(run: tuple[str, ...], older_than: str | None, yes: bool) -> None:
     if bool(run) == bool(older_than):
         raise click.UsageError("name the runs, or give --older-than")
     age = _age(older_than) if older_than else None
-    anyio.run(partial(remove_runs, current(), run, older_than=age, ask=not yes))
+    anyio.run(
+        partial(remove_runs, current_invocation(), run, older_than=age, ask=not yes)
+    )
 
 
 def _age(text: str) -> timedelta:

@@ -66,11 +66,12 @@ def check_api(api: object, core: str, findings: Findings) -> bool:
 
 def missing_requirements(source: Source) -> list[str]:
     """Return the distributions the plugin requires that are not installed."""
-    return [
-        required.name
-        for required in _requirements(source)
-        if not list(importlib_metadata.distributions(name=required.name))
-    ]
+    missing: list[str] = []
+    for required in _requirements(source):
+        with contain():  # whatever finders of packages are installed may fail
+            if not list(importlib_metadata.distributions(name=required.name)):
+                missing.append(required.name)
+    return missing
 
 
 def _requirements(source: Source, distribution: str = "") -> list[Requirement]:

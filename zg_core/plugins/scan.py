@@ -116,8 +116,10 @@ def _copy(
 ) -> Copy | None:
     name, version = "", "unknown"
     requires: tuple[str, ...] = ()
+    metadata: Any = {}
     with contain():
-        name = plugin_id(distribution.metadata["Name"])
+        metadata = distribution.metadata  # parsed each time it is asked for
+        name = plugin_id(metadata["Name"])
     # pip renames what it is about to remove, and may be killed before it does.
     if not _NAME.fullmatch(name) or Path(folder).name.startswith("~"):
         findings.add(
@@ -128,7 +130,7 @@ def _copy(
         )
         return None
     with contain():
-        version = clean_description(distribution.metadata["Version"]) or version
+        version = clean_description(metadata["Version"]) or version
     with contain():
         requires = tuple(distribution.requires or ())
     origin, editable = _origin(distribution)

@@ -39,7 +39,7 @@ def check_objective(objective: str) -> None:
         raise InputError("the objective is empty", "say what is to be made")
     if len(objective) > _LONGEST:
         raise InputError(
-            f"the objective has {len(objective):,} characters; at most {_LONGEST:,} fit",
+            f"the objective has {len(objective):,} characters; {_LONGEST:,} is most",
             "put the material into a file and give it with --input",
         )
     for place, letter in enumerate(objective):

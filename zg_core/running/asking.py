@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 from .._choice import parse_chain, resolve_model
 from .._json import JsonObject
@@ -63,9 +64,9 @@ def links(chain: str, host: PluginHost) -> tuple[Link, ...]:
 
 def _link(text: str, host: PluginHost) -> Link:
     contribution, model = resolve_model(text, host)
-    spec, provider = contribution.spec, host.make(contribution)
+    spec = contribution.spec
     assert isinstance(spec, ProviderSpec)
-    assert isinstance(provider, Provider)
+    provider = cast(Provider, host.make(contribution))
     return Link(name=text, model=model, free=spec.free, provider=provider)
 
 
@@ -81,7 +82,10 @@ class Names:
         return _renamed(message, self._wire)
 
     def incoming(self, response: Response) -> Response:
-        """Return an answer with qualified names in its tool calls."""
+        """Return an answer with qualified names in its tool calls.
+
+        A name that was not offered stays what it is, but can never look qualified.
+        """
         return replace(response, message=_renamed(response.message, self._back))
 
     def wire(self, qualified: str) -> str:
@@ -93,7 +97,7 @@ def _renamed(message: Message, names: dict[str, str]) -> Message:
     if not message.tool_calls:
         return message
     parts = (
-        replace(part, name=names.get(part.name, part.name))
+        replace(part, name=names.get(part.name) or part.name.replace(":", "_"))
         if isinstance(part, ToolCall)
         else part
         for part in message.parts

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 import anyio
 
@@ -207,6 +208,5 @@ class StepContext:
 
 async def ask_classifier(host: PluginHost, name: str, text: str) -> Label | None:
     """Return what a classifier says of a text."""
-    classifier = host.make(host.find("classifier", name))
-    assert isinstance(classifier, Classifier)
+    classifier = cast(Classifier, host.make(host.find("classifier", name)))
     return await classifier.classify(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from .._memory_journal import MemoryJournal
 from ..journals import Journal
 from ..plugins import PluginHost
@@ -20,5 +22,4 @@ def open_journal(address: str, host: PluginHost) -> Journal:
     if scheme == "memory":
         return MemoryJournal()
     journal = host.make(host.find("journal", scheme), rest)
-    assert isinstance(journal, Journal)
-    return journal
+    return cast(Journal, journal)

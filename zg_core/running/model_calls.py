@@ -17,7 +17,7 @@ from ..errors import (
 from ..events import ModelAnswered, ModelCalled, ModelFailed
 from ..models import Request, Response
 from ..usage import Usage
-from .asking import Ask, Link, links, offer_tools, shown
+from .asking import Ask, Link, offer_tools, shown
 from .budget import Reservation
 from .recorder import TextDelta, error_info
 from .replay import StepCalls
@@ -62,7 +62,7 @@ class ModelCalls:
         chosen = scope.forced_model or self._model or model or scope.model
         if not chosen:
             chosen, _ = choose_model(scope.config, scope.host)
-        return links(chosen, scope.host)
+        return scope.chain(chosen)
 
     async def answer(
         self, ask: Ask, on_text: Callable[[str], None] | None = None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .._workspace import FolderWorkspace
 from ..config import Config
 from ..journals import Journal
 from ..plugins import PluginHost
+from .asking import Link, links
 from .budget import Budget
 from .recorder import Recorder
 from .replay import Recorded
@@ -22,6 +23,7 @@ class RunScope:
     Attributes:
         model: The models to try, in order, where neither step nor agent has its own.
         forced_model: The same, if the user named them for this run; they go first.
+        chains: The chains that were asked for until now.
     """
 
     host: PluginHost
@@ -33,3 +35,10 @@ class RunScope:
     workspace: FolderWorkspace
     model: str
     forced_model: str | None
+    chains: dict[str, tuple[Link, ...]] = field(default_factory=dict)
+
+    def chain(self, models: str) -> tuple[Link, ...]:
+        """Return the models of a chain; see `links`."""
+        if models not in self.chains:
+            self.chains[models] = links(models, self.host)
+        return self.chains[models]

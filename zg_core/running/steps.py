@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping
+from typing import cast
 
 import anyio
 import anyio.to_thread
@@ -72,8 +73,7 @@ async def _reply(scope: RunScope, step: Step, given: StepInput) -> Reply:
     host = scope.host
     calls = scope.recorded.step(step.name)
     ctx = StepContext(scope, given, calls)
-    agent = host.make(host.find("agent", given.agent))
-    assert isinstance(agent, Agent)
+    agent = cast(Agent, host.make(host.find("agent", given.agent)))
     reply, error = await contained(_timed(agent, ctx, step))
     if isinstance(error, ZeroGravityError):
         raise error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import cast
 
 import anyio
 
@@ -107,8 +108,7 @@ async def _timed(
         with anyio.fail_after(seconds):
             if spec.function is not None:
                 return await call_function(spec, arguments, ctx)
-            assert isinstance(made, Tool)
-            return await made.call(arguments, ctx)
+            return await cast(Tool, made).call(arguments, ctx)
     except TimeoutError as error:
         raise ToolTimeoutError(
             f"tool {spec.name!r} took longer than {seconds:g} s"

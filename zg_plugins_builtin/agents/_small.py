@@ -19,7 +19,7 @@ import zg_core.plugin_api as zg
 from ._documents import one_line
 from ._together import together
 
-__all__ = ["Point", "ask", "points", "short_objective"]
+__all__ = ["Point", "about", "ask", "points", "short_objective"]
 
 _ANSWER_TOKENS = 224
 _LONGEST_OBJECTIVE = 300  # characters; it loses its way in more
@@ -47,20 +47,19 @@ def short_objective(ctx: zg.Context) -> str:
     return text.rstrip(".?! ")
 
 
-async def ask(
-    ctx: zg.Context, questions: Mapping[str, str], **words: str
-) -> dict[str, list[Point]]:
-    """Ask questions that do not depend on each other; return the points of each.
+def about(ctx: zg.Context, questions: Mapping[str, str]) -> dict[str, str]:
+    """Put the objective into questions, for `ask`."""
+    objective = short_objective(ctx)
+    return {name: q.format(objective=objective) for name, q in questions.items()}
 
-    Args:
-        ctx: Who is asked.
-        questions: The questions, by whatever name; ``{word}`` is filled in.
-        **words: What is filled in.
+
+async def ask(ctx: zg.Context, questions: Mapping[str, str]) -> dict[str, list[Point]]:
+    """Ask questions that do not depend on each other; return the points of each.
 
     Raises:
         RunError: If the model has nothing to say to any of them.
     """
-    works = [partial(_ask, ctx, q.format(**words)) for q in questions.values()]
+    works = [partial(_ask, ctx, question) for question in questions.values()]
     answers = dict(zip(questions, await together(works), strict=True))
     if not any(answers.values()):
         raise zg.RunError(

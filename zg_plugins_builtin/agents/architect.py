@@ -7,7 +7,7 @@ import json
 import zg_core.plugin_api as zg
 
 from ._documents import bullets, document, labelled, section
-from ._small import ask, short_objective
+from ._small import about, ask, short_objective
 from .llm import LLMAgent
 
 __all__ = ["INSTRUCTIONS", "SCHEMA", "SMALL_QUESTIONS", "Architect"]
@@ -62,7 +62,10 @@ SCHEMA: zg.JsonObject = {
                 "required": ["title", "who", "result"],
                 "properties": {
                     "title": _TEXT,
-                    "who": {"enum": ["engineer", "designer", "operator"]},
+                    "who": {
+                        "type": "string",
+                        "enum": ["engineer", "designer", "operator"],
+                    },
                     "result": _TEXT,
                 },
             },
@@ -99,10 +102,9 @@ class Architect:
 
 async def _small_plan(ctx: zg.Context) -> zg.JsonObject:
     """Ask for the parts of a plan; its summary is the objective itself."""
-    objective = short_objective(ctx)
-    found = await ask(ctx, SMALL_QUESTIONS, objective=objective)
+    found = await ask(ctx, about(ctx, SMALL_QUESTIONS))
     return {
-        "summary": f"{objective}.",
+        "summary": f"{short_objective(ctx)}.",
         "components": [
             {"name": p.name, "purpose": p.text} for p in found["components"][:5]
         ],

@@ -6,7 +6,7 @@ import zg_core.plugin_api as zg
 
 from ._documents import bullets, document, labelled, lines_of, one_line, section
 from ._mockup import KINDS, mockup
-from ._small import ask, short_objective
+from ._small import about, ask, short_objective
 from .llm import LLMAgent
 
 __all__ = ["INSTRUCTIONS", "SCHEMA", "SMALL_QUESTIONS", "Designer"]
@@ -68,7 +68,7 @@ SCHEMA: zg.JsonObject = {
                             "additionalProperties": False,
                             "required": ["kind", "text"],
                             "properties": {
-                                "kind": {"enum": list(KINDS)},
+                                "kind": {"type": "string", "enum": list(KINDS)},
                                 "text": _TEXT,
                             },
                         },
@@ -103,16 +103,11 @@ class Designer:
 
 async def _small_design(ctx: zg.Context) -> zg.JsonObject:
     """Ask for pages and look; the summary is the objective itself."""
-    objective = short_objective(ctx)
-    questions = {
-        name: question.format(objective=objective)
-        for name, question in SMALL_QUESTIONS.items()
-    }
-    found = await ask(ctx, questions)
+    found = await ask(ctx, about(ctx, SMALL_QUESTIONS))
     pages = found["pages"][:4]
     navigation = {"kind": "navigation", "text": "\n".join(p.name for p in pages)}
     return {
-        "summary": f"{objective}.",
+        "summary": f"{short_objective(ctx)}.",
         "look": document(*(labelled(p.title, p.text) for p in found["look"][:3])),
         "palette": {},
         "pages": [

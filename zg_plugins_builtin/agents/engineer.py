@@ -8,7 +8,7 @@ from dataclasses import replace
 import zg_core.plugin_api as zg
 
 from ._documents import bullets, code, document, labelled, one_line, section
-from ._small import ask, short_objective
+from ._small import about, ask, short_objective
 from .llm import LLMAgent
 
 __all__ = [
@@ -135,11 +135,8 @@ async def _small_report(ctx: zg.Context) -> str:
     questions = {
         title: SMALL_STEP.format(objective=objective, step=title)
         for title in _planned(ctx.outputs.values())[:3]
-    } or {
-        title: question.format(objective=objective)
-        for title, question in SMALL_ALONE.items()
     }
-    found = await ask(ctx, questions)
+    found = await ask(ctx, questions or about(ctx, SMALL_ALONE))
     return document(
         "# Implementation",
         *(
@@ -151,5 +148,9 @@ async def _small_report(ctx: zg.Context) -> str:
 
 def _planned(outputs: Iterable[zg.Json]) -> list[str]:
     """Return the titles of the plan's steps, if one of the outputs is a plan."""
-    plans = [o for o in outputs if isinstance(o, dict) and "steps" in o]
-    return [one_line(step["title"])[:60] for plan in plans for step in plan["steps"]]
+    titles: list[zg.Json] = []
+    for output in outputs:
+        match output:
+            case {"steps": [*steps]}:
+                titles += [s.get("title") for s in steps if isinstance(s, dict)]
+    return [one_line(title)[:60] for title in titles if isinstance(title, str)]

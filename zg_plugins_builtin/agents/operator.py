@@ -5,7 +5,7 @@ from __future__ import annotations
 import zg_core.plugin_api as zg
 
 from ._documents import bullets, code, document, labelled, one_line, section
-from ._small import ask, short_objective
+from ._small import about, ask, short_objective
 from .llm import LLMAgent
 
 __all__ = ["INSTRUCTIONS", "README", "SCHEMA", "SMALL_QUESTION", "Operator"]
@@ -83,10 +83,9 @@ async def _files(ctx: zg.Context) -> list[str]:
 
 async def _small_answer(ctx: zg.Context) -> zg.JsonObject:
     """Ask what comes next; the title is the objective itself."""
-    objective = short_objective(ctx)
-    found = await ask(ctx, {"next": SMALL_QUESTION.format(objective=objective)})
+    found = await ask(ctx, about(ctx, {"next": SMALL_QUESTION}))
     return {
-        "title": objective,
+        "title": short_objective(ctx),
         "summary": "",
         "how_to_use": [],
         "left_to_do": [labelled(p.title, p.text) for p in found["next"][:4]],

