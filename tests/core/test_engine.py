@@ -151,7 +151,7 @@ async def broken(ctx: zg.Context) -> zg.Reply:
 async def test_a_failing_agent_fails_the_run_and_is_named() -> None:
     plugin = Offering(broken=broken)
     async with zg.Engine.open(plugin, journal="memory", discover=False) as engine:
-        with pytest.raises(zg.RunError, match="offering:broken.*own fault"):
+        with pytest.raises(zg.RunError, match=r"offering:broken.*own fault"):
             await engine.run(flow("broken"), "x", run_id="r1")
         result = await engine.result("r1")
 
@@ -536,7 +536,7 @@ async def test_a_classifier_that_breaks_fails_the_run_and_is_named() -> None:
     async with zg.Engine.open(
         plugin, journal="memory", discover=False, config=CONFIG
     ) as engine:
-        with pytest.raises(zg.RunError, match="always.*KeyError"):
+        with pytest.raises(zg.RunError, match=r"always.*KeyError"):
             await engine.run(ROUTED, "x")
 
 

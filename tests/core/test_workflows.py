@@ -13,6 +13,10 @@ def steps(*names: str, **needs: tuple[str, ...]) -> tuple[Step, ...]:
     return tuple(Step(n, agent=n, needs=needs.get(n, ())) for n in names)
 
 
+def mentioning(prompt: str) -> tuple[Step, ...]:
+    return (Step("a", agent="a"), Step("b", agent="b", prompt=prompt))
+
+
 @pytest.mark.parametrize(
     ("make", "why"),
     [
@@ -23,15 +27,12 @@ def steps(*names: str, **needs: tuple[str, ...]) -> tuple[Step, ...]:
         (lambda: Workflow("w", steps("a", b=("zzz",), a=("zzz",))), "is no step"),
         (lambda: Workflow("w", steps("a", "b", a=("b",), b=("a",))), "wait for each"),
         (lambda: Workflow("w", steps("a", a=("a",))), "wait for each other"),
-        (
-            lambda: Workflow("w", (Step("a", agent="a"), Step("b", agent="b", prompt="{a}"))),
-            "does not need it",
-        ),
+        (lambda: Workflow("w", mentioning("{a}")), "does not need it"),
         (lambda: Step("input", agent="a"), "cannot be called 'input'"),
         (lambda: Step("A", agent="a"), "cannot be called 'A'"),
         (lambda: Step("a", agent="a", timeout_seconds=0), "time limit of 0"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_well_formed_is_refused_with_the_reason(
     make: object, why: str
 ) -> None:
@@ -51,9 +52,8 @@ def test_the_last_steps_are_those_no_other_needs() -> None:
     assert [s.name for s in work.last()] == ["b", "c"]
 
 
-TEAM = Workflow(
-    "team", steps("plan", "code", "look", "ship", code=("plan",), look=("plan",), ship=("code", "look"))
-)  # fmt: skip
+NEEDS = {"code": ("plan",), "look": ("plan",), "ship": ("code", "look")}
+TEAM = Workflow("team", steps("plan", "code", "look", "ship", **NEEDS))
 AGENTS = {step.name: f"p:{step.agent}" for step in TEAM.steps}
 
 

@@ -80,35 +80,33 @@ def asked(server: str) -> int:
         return len(json.load(answer))
 
 
+def run_cut(server: str, here: Path, cut: int) -> zg.JsonObject:
+    """Do one run, killed after an event unless *cut* is 0, and then resumed."""
+    path, out = here / "runs.db", here / "out"
+    here.mkdir(parents=True)
+    at_kill: list[zg.JsonObject] = []
+    if cut:
+        code = apart(lambda: anyio.run(work, Deadly(path, max(cut, 2)), out))
+        assert code == -signal.SIGKILL, code
+        at_kill = recorded(path)
+    before = asked(server)
+    assert apart(lambda: anyio.run(work, SqliteJournal(path), out)) == 0
+    files = sorted(path for path in out.rglob("*") if path.is_file())
+    return {
+        "cut": cut,
+        "at_kill": at_kill,
+        "events": recorded(path),
+        "files": {str(file.relative_to(out)): file.read_text() for file in files},
+        "asked_after": asked(server) - before,
+    }
+
+
 def main(server: str, folder: Path) -> None:
     os.environ["OPENAI_BASE_URL"] = f"{server}/v1"
-    length = cut = 0
-    while cut <= length:
-        here = folder / str(cut)
-        path, out = here / "runs.db", here / "out"
-        here.mkdir(parents=True)
-        if cut:
-            code = apart(lambda: anyio.run(work, Deadly(path, max(cut, 2)), out))
-            assert code == -signal.SIGKILL, code
-        at_kill = recorded(path) if cut else []
-        before = asked(server)
-        assert apart(lambda: anyio.run(work, SqliteJournal(path), out)) == 0
-        events = recorded(path)
-        length = length or len(events) - 1
-        files = {
-            str(p.relative_to(out)): p.read_text()
-            for p in sorted(out.rglob("*"))
-            if p.is_file()
-        }
-        document = {
-            "cut": cut,
-            "at_kill": at_kill,
-            "events": events,
-            "files": files,
-            "asked_after": asked(server) - before,
-        }
-        print(json.dumps(document), flush=True)
-        cut += 1
+    uncut = run_cut(server, folder / "0", 0)
+    print(json.dumps(uncut), flush=True)
+    for cut in range(1, len(uncut["events"])):
+        print(json.dumps(run_cut(server, folder / str(cut), cut)), flush=True)
 
 
 if __name__ == "__main__":
