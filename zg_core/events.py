@@ -160,14 +160,14 @@ class RouteChosen(Event):
     Attributes:
         classifier: Qualified name of the classifier; empty if none was asked.
         label: The category.
-        probability: How sure the classifier was, 0 to 1.
+        probability: How sure the classifier was, 0 to 1; `None` if it abstained.
         reason: Why, for people.
         agents: Qualified names of the agents that take part.
     """
 
     classifier: str
     label: str
-    probability: float
+    probability: float | None
     reason: str
     agents: tuple[str, ...]
 

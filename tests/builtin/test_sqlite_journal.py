@@ -330,7 +330,7 @@ async def test_a_full_disk_is_an_error_until_there_is_room(small_disk: Path) -> 
     epoch = await journal.claim("a")
     seq = 1
     text = "long " * 4_000
-    with pytest.raises(JournalError, match="has no room left on its disk"):  # noqa: PT012
+    with pytest.raises(JournalError, match="has no room left on its disk"):
         while True:
             seq += 1
             await journal.append("a", epoch, progressed("a", seq, text=text))
@@ -349,7 +349,7 @@ async def test_a_full_disk_is_an_error_until_there_is_room(small_disk: Path) -> 
 def fill_up(disk: Path) -> Path:
     """Leave no room on a disk, and return what takes it all."""
     ballast = disk / "ballast"
-    with pytest.raises(OSError), ballast.open("wb", buffering=0) as file:  # noqa: PT012
+    with pytest.raises(OSError), ballast.open("wb", buffering=0) as file:
         while True:
             file.write(bytes(4096))
     return ballast

@@ -116,8 +116,8 @@ def in_words(event: Event) -> str:
         case RunStarted():
             return model_line(event.model, event.model_reason)
         case RouteChosen():
-            sure = f"{event.probability:.0%}"
-            return f"{event.label}, {sure} ({event.reason}): {names(event.agents)}"
+            sure = "" if event.probability is None else f", {event.probability:.0%}"
+            return f"{event.label}{sure} ({event.reason}): {names(event.agents)}"
         case RunResumed():
             return "taken up again"
         case CancelRequested():

@@ -43,12 +43,12 @@ async def route(
             f"classifier {name!r} failed: {type(error).__name__}: {error}",
             "name another with ZG_CLASSIFIER, or a workflow that needs none",
         ) from error
-    label = answer or Label(_GENERAL, 1.0, "the classifier abstains")
+    label = answer or Label(_GENERAL, reason="the classifier abstains")
     category, chosen = _agents_of(label, config.routes, host)
     return RouteChosen(
         classifier=name,
         label=category,
-        probability=label.probability,
+        probability=answer.probability if answer else None,
         reason=label.reason,
         agents=_restricted(chosen, _qualified(agents, host), config.routes, host),
     )

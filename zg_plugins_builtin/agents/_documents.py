@@ -17,10 +17,13 @@ def section(title: str, body: str) -> str:
     return f"## {title}\n\n{body}" if body.strip() else ""
 
 
-def bullets(items: Iterable[str], mark: str = "-") -> str:
+def bullets(items: Iterable[str], *, numbered: bool = False) -> str:
     """Make a list of the items that are not empty."""
-    lines = (one_line(item) for item in items)
-    return "\n".join(f"{mark} {line}" for line in lines if line)
+    lines = filter(None, map(one_line, items))
+    return "\n".join(
+        f"{f'{number}.' if numbered else '-'} {line}"
+        for number, line in enumerate(lines, 1)
+    )
 
 
 def labelled(name: str, text: str) -> str:

@@ -122,7 +122,7 @@ def _markdown(plan: zg.JsonObject) -> str:
             "Components",
             bullets(labelled(c["name"], c["purpose"]) for c in plan["components"]),
         ),
-        section("Steps", bullets(map(_step, plan["steps"]), "1.")),
+        section("Steps", bullets(map(_step, plan["steps"]), numbered=True)),
         section("Risks", bullets(plan["risks"])),
         section("Acceptance", bullets(plan["acceptance"])),
     )

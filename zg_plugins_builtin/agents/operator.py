@@ -97,6 +97,6 @@ def _readme(answer: zg.JsonObject, files: list[str]) -> str:
         f"# {one_line(answer['title'])}",
         answer["summary"],
         section("Files", bullets(map(code, files))),
-        section("How to use it", bullets(answer["how_to_use"], "1.")),
+        section("How to use it", bullets(answer["how_to_use"], numbered=True)),
         section("What is left to do", bullets(answer["left_to_do"])),
     )
