@@ -6,7 +6,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
 import anyio
-from _calls import OBJECTIVE, Call, bare_http, engine, openai_package, plain_workflow
+from _calls import (
+    OBJECTIVE,
+    Call,
+    bare_http,
+    engine,
+    openai_package,
+    openai_provider,
+    plain_workflow,
+)
 from _measure import Benchmark, Lap
 
 __all__ = ["BENCHMARK", "calls_at_once", "runs_at_once"]
@@ -58,6 +66,7 @@ BENCHMARK = Benchmark(
     variants={
         "four calls by bare aiohttp": calls_at_once(bare_http),
         "four calls by the openai package": calls_at_once(openai_package),
+        "four calls by our openai provider": calls_at_once(openai_provider),
         "four plain agents": runs_at_once(plain=True, journal="memory"),
         "the default agents": runs_at_once(plain=False, journal="memory"),
     },
