@@ -50,10 +50,10 @@ def smollm2() -> LocalModel:
 
 
 def fetched(folder: Path) -> Path:
-    """Return the model's file in ``ZG_TEST_MODELS``, or else in *folder*.
+    """Return the model's file in ``ZEROGRAVITY_TEST_MODELS``, or else in *folder*.
 
     It is fetched if it is not there; that folder may be kept from run to run.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ZG_HOME", os.environ.get("ZG_TEST_MODELS", str(folder)))
+        patch.setenv("ZG_HOME", os.environ.get("ZEROGRAVITY_TEST_MODELS", str(folder)))
         return anyio.run(pull, smollm2(), Watched())

@@ -15,12 +15,12 @@ from .errors import JournalError
 from .events import Event, Requested, UnknownEvent
 
 __all__ = [
+    "as_json",
     "decode_event",
     "digest",
     "dump",
     "encode_event",
     "event_document",
-    "is_json",
 ]
 
 _EVENTS: dict[str, type[Event]] = {
@@ -119,15 +119,19 @@ def dump(value: object) -> Json:
     return _adapter(type(value)).dump_python(value, mode="json")
 
 
-def is_json(value: object) -> bool:
-    """Tell whether a value, however deep, can be written as a part of an event."""
+def as_json(value: object) -> Json:
+    """Return a value as the journal will give it back: a tuple as a list, and so on.
+
+    Raises:
+        ValueError: If it cannot be written as a part of an event.
+    """
+    inner: Json = value
     for _ in range(_EVENT_DEPTH):
-        value = [value]
-    try:
-        to_json(value)
-    except ValueError:
-        return False
-    return True
+        inner = [inner]
+    inner = from_json(to_json(inner, inf_nan_mode="strings"))
+    for _ in range(_EVENT_DEPTH):
+        inner = inner[0]
+    return inner
 
 
 _EVENT_DEPTH = 8

@@ -100,6 +100,8 @@ class MemoryJournal:
             run.updated_at = event.at
             if isinstance(event, Requested) and event.request_id:
                 run.requests.pop(event.request_id, None)
+        if run.status in ENDED:
+            run.requests.clear()
         run.announce()
         if durable:
             await anyio.lowlevel.checkpoint()
@@ -138,6 +140,8 @@ class MemoryJournal:
     async def request(self, run_id: str, event: Requested) -> None:
         """Ask a run's owner for something; see `Journal.request`."""
         run = self._run(run_id)
+        if run.status in ENDED:
+            return
         request_id = uuid.uuid4().hex
         run.requests[request_id] = replace(event, request_id=request_id)
         run.announce()

@@ -228,14 +228,15 @@ class Engine:
         """
         if fold(await self.journal.read(run_id)).ended_at:
             return
-        await self.journal.request(run_id, CancelRequested(reason=reason))
         try:
             epoch = await self.journal.claim(run_id)
         except RunBusyError:
-            return  # its owner will see the request
+            await self.journal.request(run_id, CancelRequested(reason=reason))
+            return
         async with self._owned(run_id, epoch, None) as (recorder, _):
-            await recorder.record(CancelRequested(reason=reason))
-            await recorder.record(RunCancelled(reason=reason))
+            if not recorder.state.ended_at:
+                await recorder.record(CancelRequested(reason=reason))
+                await recorder.record(RunCancelled(reason=reason))
 
     # -- Doing one -------------------------------------------------------------------
 

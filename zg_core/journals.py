@@ -137,6 +137,9 @@ class Journal(Protocol):
     async def request(self, run_id: str, event: Requested) -> None:
         """Ask the run's owner, now or later, to record *event* and act on it.
 
+        A run that has ended is asked nothing, and what was asked of it ends with
+        it: whoever resumes it later should not stumble over that.
+
         Raises:
             RunNotFoundError: If there is no such run.
         """

@@ -40,7 +40,12 @@ IMPURE = {"anyio", "asyncio", "time", "random", "uuid", "logging", "os", "dateti
 
 
 def modules(root: Path) -> list[Path]:
-    return sorted(p for p in root.rglob("*.py") if p != CORE / "__init__.py")
+    """Return a package's modules; the template inside the wheel is none of them."""
+    return sorted(
+        path
+        for path in root.rglob("*.py")
+        if path != CORE / "__init__.py" and "plugin-template" not in path.parts
+    )
 
 
 def top(path: Path) -> str:

@@ -12,11 +12,11 @@ from laws.strategies import KINDS, json_objects, json_values, records, texts, un
 
 from zg_core import JournalError, StepFinished
 from zg_core._codec import (
+    as_json,
     decode_event,
     digest,
     encode_event,
     event_document,
-    is_json,
 )
 from zg_core.events import Event, UnknownEvent
 
@@ -139,7 +139,8 @@ def test_what_can_be_written_can_be_read_however_deep(depth: int) -> None:
     try:
         line = encode_event(event)
     except JournalError:
-        assert not is_json(output)
+        with pytest.raises(ValueError):
+            as_json(output)
     else:
         assert (
             json.dumps(event_document(decode_event(line))["output"])
@@ -149,15 +150,20 @@ def test_what_can_be_written_can_be_read_however_deep(depth: int) -> None:
 
 @pytest.mark.parametrize("output", [object(), "\ud800", b"\xff", {"a": [object()]}])
 def test_what_is_no_json_is_not_written(output: object) -> None:
-    assert not is_json(output)
+    with pytest.raises(ValueError):
+        as_json(output)
     with pytest.raises(JournalError, match="a StepFinished event cannot be written"):
         encode_event(StepFinished(step="work", output=output))
 
 
 @unhurried
 @given(value=json_values)
-def test_json_is_json(value: object) -> None:
-    assert is_json(value)
+def test_json_is_what_it_is(value: object) -> None:
+    assert as_json(value) == value
+
+
+def test_what_the_journal_would_change_is_changed_at_once() -> None:
+    assert as_json({1: (2, 3)}) == {"1": [2, 3]}
 
 
 def test_numbers_that_json_lacks_are_words() -> None:

@@ -11,6 +11,7 @@ from typing import cast
 
 import anyio
 
+from .._codec import as_json
 from .._json import Json, JsonObject
 from .._names import split_qualified
 from ..classifiers import Classifier, Label
@@ -199,7 +200,7 @@ class StepContext:
         known = self._calls.value(key)
         if known is not None:
             return known[0]
-        value = await make()
+        value = as_json(await make())
         await self._scope.recorder.record(
             ValueRecorded(step=self.step, call_key=key, value=value)
         )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import cast
 
 import anyio
 import anyio.to_thread
 
-from .._codec import is_json
+from .._codec import as_json
 from .._groups import ungrouped
 from .._isolation import contained
 from .._json import Json
@@ -116,13 +117,14 @@ def _checked(reply: object, given: StepInput) -> Reply:
             "report it to its author",
             agent=given.agent,
         )
-    if not is_json(reply.output):
+    try:
+        return replace(reply, output=as_json(reply.output))
+    except ValueError as error:
         raise RunError(
             f"the output of agent {given.agent!r} is no JSON value",
             "report it to its author",
             agent=given.agent,
-        )
-    return reply
+        ) from error
 
 
 async def _failed(

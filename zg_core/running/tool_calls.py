@@ -87,17 +87,17 @@ async def _done(
     if error is not None:
         return ToolResult(call_id=key, error=_told(spec, error))
     try:
-        size = len(json.dumps(output, allow_nan=False))
+        text = json.dumps(output, allow_nan=False)
     except (TypeError, ValueError) as bad:
         return ToolResult(
             call_id=key, error=f"the tool's result is no JSON value: {bad}"
         )
-    if size > _LARGEST:
+    if len(text) > _LARGEST:
         return ToolResult(
             call_id=key,
-            error=f"the tool's result has {size:,} bytes; {_LARGEST:,} are allowed",
+            error=f"the tool's result has {len(text):,} bytes; {_LARGEST:,} are allowed",
         )
-    return ToolResult(call_id=key, output=output)
+    return ToolResult(call_id=key, output=json.loads(text))  # as a replay gives it
 
 
 async def _timed(

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from zg_core import (
+    ENDED,
     InputError,
     JournalError,
     RunAccepted,
@@ -129,17 +130,21 @@ def append(file: sqlite3.Connection, entry: Entry) -> None:
         )
     for request_id in entry.ended:
         file.execute("DELETE FROM requests WHERE request_id = ?", (request_id,))
+    if entry.status in ENDED:
+        file.execute("DELETE FROM requests WHERE run_id = ?", (entry.run_id,))
 
 
 def ask(file: sqlite3.Connection, run_id: str, request_id: str, body: str) -> None:
-    """Keep a request until its run's owner takes it up."""
-    added = file.execute(
-        "INSERT INTO requests (request_id, run_id, body)"
-        " SELECT ?, run_id, ? FROM runs WHERE run_id = ?",
-        (request_id, body, run_id),
-    )
-    if not added.rowcount:
+    """Keep a request until its run's owner takes it up, unless the run has ended."""
+    found = file.execute("SELECT status FROM runs WHERE run_id = ?", (run_id,))
+    row = found.fetchone()
+    if row is None:
         raise _not_found(run_id)
+    if row[0] not in ENDED:
+        file.execute(
+            "INSERT INTO requests (request_id, run_id, body) VALUES (?, ?, ?)",
+            (request_id, run_id, body),
+        )
 
 
 def delete(file: sqlite3.Connection, run_id: str) -> None:
