@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
+import os
 import re
-import secrets
 import time
 from collections.abc import Iterable
 
@@ -49,6 +48,8 @@ def local_name(name: str) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the known name that was probably meant, if one is close enough."""
+    import difflib
+
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return close[0] if close else None
 
@@ -69,6 +70,6 @@ def new_run_id() -> str:
     Such ids sort by the time they were made.
     """
     stamp = time.time_ns() // 1_000_000
-    random = secrets.randbits(74)
+    random = int.from_bytes(os.urandom(10)) >> 6
     value = (stamp & (1 << 48) - 1) << 80 | 7 << 76 | (random >> 62) << 64
     return f"run_{value | 0b10 << 62 | random & (1 << 62) - 1:032x}"

@@ -95,7 +95,7 @@ async def _done(
     if len(text) > _LARGEST:
         return ToolResult(
             call_id=key,
-            error=f"the tool's result has {len(text):,} bytes; {_LARGEST:,} are allowed",
+            error=f"the tool's result has {len(text):,} bytes; {_LARGEST:,} is most",
         )
     return ToolResult(call_id=key, output=json.loads(text))  # as a replay gives it
 
