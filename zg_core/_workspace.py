@@ -114,6 +114,18 @@ class FolderWorkspace:
                 raise WorkspaceError(f"{_shown(path)} is no ordinary file", _CHOOSE)
             place.write(name, content)
 
+    def check(self) -> None:
+        """See that files can be written there; the folder itself is not made yet.
+
+        Raises:
+            WorkspaceError: If they cannot.
+        """
+        nearest = self.root
+        while not nearest.exists():
+            nearest = nearest.parent
+        with FolderWorkspace(nearest)._open((), str(self.root)) as place:
+            place.probe()
+
     def sweep(self) -> None:
         """Remove what a writer that was killed has left; for the only owner alone."""
         for folder, _, names in os.walk(self.root):  # which follows no link
@@ -246,6 +258,17 @@ class _Place:
                 os.unlink(unfinished, dir_fd=self.descriptor)
         if self.descriptor is not None:
             os.fsync(self.descriptor)  # the new name itself
+
+    def probe(self) -> None:
+        """Write a little and take it away, so that a full disk shows too."""
+        probe = self._named(_UNFINISHED + secrets.token_hex(8))
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _CLOSED
+        opened = os.open(probe, flags, dir_fd=self.descriptor)
+        try:
+            os.write(opened, bytes(4096))
+        finally:
+            os.close(opened)
+            os.unlink(probe, dir_fd=self.descriptor)
 
     def _named(self, name: str) -> str:
         return os.path.join(self.path, name)  # noqa: PTH118 - relative to descriptors

@@ -108,9 +108,9 @@ class Engine:
             files: Files the agents may read, by name.
 
         Raises:
-            InputError: If it cannot be worked on, or the id is taken.
+            InputError: If it cannot be worked on, the id is taken, or the folder
+                for its files cannot be used.
             UnknownNameError: If there is no such workflow, agent or provider.
-            WorkspaceError: If the folder for its files cannot be made.
         """
         return await accept(
             workflow,

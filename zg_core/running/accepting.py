@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from .._names import new_run_id, valid_run_id
 from .._secrets import Secrets
 from .._workspace import FolderWorkspace
 from ..config import Config
-from ..errors import ConfigError, InputError
+from ..errors import ConfigError, InputError, WorkspaceError, ZeroGravityError
 from ..events import RunAccepted
 from ..journals import Journal
 from ..plugins import PluginHost
@@ -74,13 +76,16 @@ def resolved_agents(workflow: Workflow, host: PluginHost) -> dict[str, str]:
     return {s.name: host.find("agent", s.agent).qualified for s in workflow.steps}
 
 
-def _with_agents(workflow: Workflow, agents: tuple[str, ...]) -> Workflow:
+def _with_agents(
+    workflow: Workflow, agents: tuple[str, ...], host: PluginHost
+) -> Workflow:
     """Let the agents that were asked for do a workflow that does not choose its own."""
+    named = resolved_agents(workflow, host)
     if not agents or workflow.routed:
         return workflow
     if len(workflow.steps) == 1 == len(agents):
         return replace(workflow, steps=(replace(workflow.steps[0], agent=agents[0]),))
-    return workflow.only(agents, {s.name: s.agent for s in workflow.steps})
+    return workflow.only(agents, named)
 
 
 async def accept(
@@ -103,10 +108,10 @@ async def accept(
             "use up to 64 letters, digits, '-' and '_', not '-' or '_' first",
         )
     check_objective(objective)
-    plan = _with_agents(named_workflow(workflow, host), options.agents)
-    resolved_agents(plan, host)
-    for agent in options.agents:
-        host.find("agent", agent)
+    agents = tuple(host.find("agent", agent).qualified for agent in options.agents)
+    plan = _with_agents(named_workflow(workflow, host), agents, host)
+    if plan.routed:
+        host.find("classifier", config.classifier)
     if options.model:
         links(options.model, host)
     earlier = await _earlier(options.follows, journal)
@@ -115,8 +120,6 @@ async def accept(
     given = {_INPUTS + name: content for name, content in files.items()}
     if earlier is not None:
         given = {**_results_of(earlier), **given}
-    for path, content in given.items():
-        workspace.write(path, content)
     accepted = RunAccepted(
         seq=1,
         at=timestamp(),
@@ -127,8 +130,30 @@ async def accept(
         files=tuple(given),
         background=_background(earlier) if earlier else "",
     )
-    await journal.create(secrets.redact_record(accepted))
+    with _kept_if_all_goes_well(out):
+        workspace.check()
+        for path, content in given.items():
+            workspace.write(path, content)
+        await journal.create(secrets.redact_record(accepted))
     return run_id
+
+
+@contextmanager
+def _kept_if_all_goes_well(folder: Path) -> Iterator[None]:
+    """Leave no folder behind that was made for a run there will not be.
+
+    Raises:
+        InputError: If the folder cannot be used: the user may name another.
+    """
+    new = not folder.exists()
+    try:
+        yield
+    except ZeroGravityError as error:
+        if new:
+            shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, WorkspaceError):
+            raise InputError(error.cause, error.remedy, **error.details) from error
+        raise
 
 
 def default_model(

@@ -211,6 +211,17 @@ class Vendor:
                 self._client = self._make(package, key)
         return self._client
 
+    def check_key(self) -> None:
+        """See whether there is a key that could be one, if one is needed.
+
+        Raises:
+            ConfigError: If there is not.
+        """
+        try:
+            self._key()
+        except ProviderAuthError as error:
+            raise ConfigError(error.cause, error.remedy) from error
+
     def _key(self) -> str:
         try:
             key = self._settings.secret("api_key", env=self._service.env).strip()

@@ -9,6 +9,7 @@ from zg_core.plugin_api import (
     Chunk,
     JsonObject,
     ModelInfo,
+    Progress,
     ProviderRequestError,
     Request,
     Response,
@@ -80,6 +81,10 @@ class OpenAIProvider:
                 if text := self._vendor.understand(gathered.add, event):
                     yield Chunk(text=text)
         yield Chunk(response=self._vendor.understand(gathered.response, request_id))
+
+    async def prepare(self, model: str, progress: Progress, *, download: bool) -> None:
+        """See that there is a key, before a run is begun that would need it."""
+        self._vendor.check_key()
 
     async def close(self) -> None:
         """Close all connections."""
