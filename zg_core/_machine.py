@@ -314,6 +314,8 @@ def _started(state: RunState, event: RunStarted) -> Mapping[str, Any]:
         "steps": steps,
         "agents": agents,
         "plugins": event.plugins,
+        "cancel_requested": False,
+        "ended_at": "",
     }
 
 

@@ -1,7 +1,8 @@
 """What happened during a run, in the past tense.
 
 The ordered events of a run are the run: its state is computed from them and
-from nothing else, and whoever wants to know what goes on reads them.
+from nothing else, and whoever wants to know what goes on reads them. This is one
+list, and so one file, however long it gets.
 """
 
 from __future__ import annotations

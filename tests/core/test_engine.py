@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
+import anyio.lowlevel
 import pytest
 from offering import Offering, ask, flow, say
 
@@ -334,6 +337,36 @@ async def test_a_run_nobody_does_is_cancelled_at_once() -> None:
         result = await engine.result(run_id)
 
     assert result.status == "cancelled"
+
+
+async def test_what_was_cancelled_before_it_began_can_be_resumed() -> None:
+    plugin = Offering(a=say("x"))
+    async with zg.Engine.open(plugin, journal="memory", discover=False) as engine:
+        run_id = await engine.accept(flow("a"), "x")
+        await engine.cancel(run_id)
+        result = await engine.resume(run_id)
+
+    assert (result.status, result.output) == ("completed", "x")
+
+
+async def test_a_cancel_that_comes_too_late_changes_nothing() -> None:
+    class Late(zg.MemoryJournal):
+        """Somebody asks for the run to stop in the moment it ends."""
+
+        async def append(self, run_id: str, *args: Any, **options: Any) -> None:
+            if isinstance(args[1][-1], zg.RunFinished):
+                await self.request(run_id, zg.CancelRequested())
+                for _ in range(10):
+                    await anyio.lowlevel.checkpoint()
+            await super().append(run_id, *args, **options)
+
+    journal = Late()
+    plugin = Offering(a=say("x"))
+    async with zg.Engine.open(plugin, journal=journal, discover=False) as engine:
+        result = await engine.run(flow("a"), "x")
+
+        assert result.status == "completed"
+        assert (await engine.result(result.run_id)).status == "completed"
 
 
 async def test_cancelling_what_has_ended_changes_nothing() -> None:

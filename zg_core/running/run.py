@@ -176,6 +176,8 @@ def _time_limit(seconds: float | None) -> Iterator[None]:
 async def _heed_requests(scope: RunScope, running: anyio.CancelScope) -> None:
     recorder = scope.recorder
     async for pending in scope.journal.requests(recorder.state.accepted.run_id):
+        if recorder.state.ended_at:
+            return  # it came too late, and ends with the run
         if isinstance(pending.event, CancelRequested):
             with anyio.CancelScope(shield=True):
                 await recorder.record(
