@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
@@ -285,6 +286,29 @@ async def test_models_see_wire_names_and_agents_qualified_ones() -> None:
 
     assert await run(agent, model, tools=(add,)) == ["offering:add", 2]
     assert [tool.name for tool in model.requests[0].tools] == ["add"]
+
+
+async def test_a_tool_that_ignores_being_cancelled_is_left_after_two_seconds() -> None:
+    began, end = anyio.Event(), anyio.Event()
+
+    @zg.tool
+    async def stubborn() -> None:
+        """End when it pleases."""
+        with anyio.CancelScope(shield=True):
+            began.set()
+            await end.wait()
+
+    async with zg.Engine.open(
+        Offering(stubborn, a=using("stubborn")), journal="memory", discover=False
+    ) as engine:
+        with anyio.fail_after(10), pytest.raises(zg.RunCancelledError):
+            async with aclosing(engine.stream(flow("a"), "x", run_id="r1")) as events:
+                async for event in events:
+                    if isinstance(event, zg.ToolStarted):
+                        await began.wait()
+                        await engine.cancel("r1")
+        end.set()
+        assert (await engine.result("r1")).status == "cancelled"
 
 
 # -- Everything else ----------------------------------------------------------------

@@ -18,6 +18,7 @@ from ..messages import ToolResult
 from ..signals import Retry
 from ..specs import ToolSpec
 from ..tools import Tool
+from .grace import with_grace
 from .replay import Started, StepCalls
 from .scope import RunScope
 
@@ -83,7 +84,7 @@ async def _done(
         return ToolResult(
             call_id=key, error="\n".join(("the arguments do not fit:", *errors))
         )
-    output, error = await contained(_timed(spec, made, arguments, ctx))
+    output, error = await with_grace(contained(_timed(spec, made, arguments, ctx)))
     if error is not None:
         return ToolResult(call_id=key, error=_told(spec, error))
     try:

@@ -1,0 +1,40 @@
+"""Give foreign code some time to end when it is cancelled, and then go without it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import anyio
+
+__all__ = ["with_grace"]
+
+T = TypeVar("T")
+
+_SECONDS = 2.0
+
+
+async def with_grace(work: Coroutine[Any, Any, T]) -> T:
+    """Wait for *work*; when cancelled meanwhile, for two more seconds at most.
+
+    The work must be contained: a `SystemExit` in a task would end the event loop.
+    What does not end even then is left to itself: it can no longer record
+    anything, since its run has no owner any more.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        task.cancel()
+        with anyio.move_on_after(_SECONDS, shield=True):
+            await asyncio.wait([task])
+        task.add_done_callback(_forget)
+        raise
+    return task.result()
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    """Look at how it ended, so that nobody is told that nobody did."""
+    if not task.cancelled():
+        task.exception()
