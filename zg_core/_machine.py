@@ -27,6 +27,8 @@ from .events import (
     ErrorInfo,
     Event,
     ModelAnswered,
+    ModelCalled,
+    ModelFailed,
     PluginInfo,
     PluginLoaded,
     RouteChosen,
@@ -52,6 +54,7 @@ __all__ = ["RunState", "StepState", "advance", "fold", "outcome", "ready"]
 StepStatus: TypeAlias = Literal[
     "waiting", "running", "finished", "degraded", "skipped", "failed"
 ]
+_MAY_BE_BILLED = frozenset({"ProviderTimeoutError", "ProviderResponseError"})
 _ENDED = frozenset({"finished", "degraded", "skipped"})
 
 
@@ -89,6 +92,10 @@ class RunState:
         agents: The qualified name of each step's agent, by step.
         steps: All steps, those that do not take part included.
         artifacts: The latest version of each file, by path.
+        open_calls: Model calls whose outcome is not known yet.
+        calls: How many model calls were made, whatever came of them.
+        lost_tokens: The most that calls may have used that gave no answer.
+        lost_nanos: The most these may have cost.
         seq: The ``seq`` of the latest event.
     """
 
@@ -101,6 +108,10 @@ class RunState:
     plugins: tuple[PluginInfo, ...] = ()
     route: RouteChosen | None = None
     artifacts: Mapping[str, ArtifactWritten] = field(default_factory=dict)
+    open_calls: tuple[ModelCalled, ...] = ()
+    calls: int = 0
+    lost_tokens: int = 0
+    lost_nanos: int = 0
     output: Json = None
     error: ErrorInfo | None = None
     cancel_requested: bool = False
@@ -201,8 +212,15 @@ def _changes(state: RunState, event: Event) -> Mapping[str, Any]:
             return {"cancel_requested": True}
         case ArtifactWritten():
             return _wrote(state, event)
+        case ModelCalled():
+            return {
+                "calls": state.calls + 1,
+                "open_calls": (*state.open_calls, event),
+            }
         case ModelAnswered():
             return _answered(state, event)
+        case ModelFailed():
+            return _call_failed(state, event)
         case (
             StepStarted()
             | StepFinished()
@@ -228,6 +246,7 @@ def _moved(
                 status="running",
                 agent=event.agent,
                 started_at=step.started_at or event.at,
+                ended_at="",
             )
         case StepFinished():
             step = replace(
@@ -253,11 +272,12 @@ def _moved(
 
 
 def _answered(state: RunState, event: ModelAnswered) -> Mapping[str, Any]:
+    _, others = _closed(state, event)
     step = state.steps.get(event.step)
     if step is None:
-        return {}
+        return {"open_calls": others}
     known = event.cost_usd is not None
-    return _with_step(
+    changed = _with_step(
         state,
         replace(
             step,
@@ -267,6 +287,31 @@ def _answered(state: RunState, event: ModelAnswered) -> Mapping[str, Any]:
             unpriced_calls=step.unpriced_calls + (not known),
         ),
     )
+    return {**changed, "open_calls": others}
+
+
+def _call_failed(state: RunState, event: ModelFailed) -> Mapping[str, Any]:
+    """Settle a failed call: a refusal costs nothing, a lost answer its worst case."""
+    closed, others = _closed(state, event)
+    billed = event.error.type in _MAY_BE_BILLED
+    return {"open_calls": others, **_lost(state, closed if billed else ())}
+
+
+def _closed(
+    state: RunState, event: ModelAnswered | ModelFailed
+) -> tuple[tuple[ModelCalled, ...], tuple[ModelCalled, ...]]:
+    """Part the open calls: those whose outcome an event is, and the others."""
+    made = event.call_key, event.attempt
+    own = tuple(c for c in state.open_calls if (c.call_key, c.attempt) == made)
+    return own, tuple(c for c in state.open_calls if c not in own)
+
+
+def _lost(state: RunState, calls: tuple[ModelCalled, ...]) -> Mapping[str, Any]:
+    usd = sum(call.reserved_usd or 0.0 for call in calls)
+    return {
+        "lost_tokens": state.lost_tokens + sum(c.reserved_tokens for c in calls),
+        "lost_nanos": state.lost_nanos + round(usd * 1e9),
+    }
 
 
 def _wrote(state: RunState, event: ArtifactWritten) -> Mapping[str, Any]:
@@ -280,6 +325,8 @@ def _wrote(state: RunState, event: ArtifactWritten) -> Mapping[str, Any]:
 
 def _routed(state: RunState, event: RouteChosen) -> Mapping[str, Any]:
     """Take the chosen agents' steps; the others are skipped."""
+    if not event.agents or not state.agents:
+        return {"route": event}
     workflow = state.workflow.only(event.agents, state.agents)
     taking_part = {step.name: step.agent for step in workflow.steps}
     steps = {
@@ -300,7 +347,14 @@ def _resumed(state: RunState) -> Mapping[str, Any]:
         else step
         for name, step in state.steps.items()
     }
-    return {"steps": steps, "error": None, "cancel_requested": False, "ended_at": ""}
+    return {
+        "steps": steps,
+        "error": None,
+        "cancel_requested": False,
+        "ended_at": "",
+        "open_calls": (),
+        **_lost(state, state.open_calls),
+    }
 
 
 def _started(state: RunState, event: RunStarted) -> Mapping[str, Any]:
@@ -314,6 +368,7 @@ def _started(state: RunState, event: RunStarted) -> Mapping[str, Any]:
         "steps": steps,
         "agents": agents,
         "plugins": event.plugins,
+        "error": None,
         "cancel_requested": False,
         "ended_at": "",
     }

@@ -16,6 +16,7 @@ __all__ = [
     "plugin_id",
     "split_qualified",
     "valid_run_id",
+    "writable",
 ]
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
@@ -57,6 +58,11 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 def clean_description(text: str) -> str:
     """Strip what a terminal or a model should not see, and cap the length at 1,024."""
     return _INVISIBLE.sub(" ", text)[:1024].strip()
+
+
+def writable(text: str) -> str:
+    """Return a text that can be written as UTF-8: half a surrogate pair is a ``?``."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def valid_run_id(run_id: str) -> bool:

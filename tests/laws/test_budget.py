@@ -29,7 +29,7 @@ CALL = st.fixed_dictionaries(
 def test_spent_and_reserved_never_pass_the_limit(
     limit: int, calls: list[dict[str, Any]], overlaps: list[bool]
 ) -> None:
-    budget = Budget(Limits(tokens=limit), usage=Usage(), cost_usd=0.0)
+    budget = Budget(Limits(tokens=limit))
     spent = 0
     held: list[tuple[ExitStack, int]] = []
 
@@ -72,12 +72,12 @@ def test_spent_and_reserved_never_pass_the_limit(
     ],
 )
 def test_the_limit_that_was_reached_is_named(limits: Limits, word: str) -> None:
-    budget = Budget(limits, usage=Usage(input_tokens=9, calls=1), cost_usd=0.4)
+    budget = Budget(limits, tokens=9, calls=1, usd=0.4)
 
     with pytest.raises(LimitError, match=word), budget.reserve(5, 0.2):
         raise AssertionError("it must not be reserved")
 
 
 def test_without_limits_nothing_is_bounded() -> None:
-    assert not Budget(Limits(seconds=3), usage=Usage(), cost_usd=0).bounded
-    assert Budget(Limits(), usage=Usage(), cost_usd=0).tokens_left is None
+    assert not Budget(Limits(seconds=3)).bounded
+    assert Budget(Limits()).tokens_left is None

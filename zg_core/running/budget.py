@@ -40,11 +40,13 @@ class Reservation:
 class Budget:
     """What is left of a run's limits."""
 
-    def __init__(self, limits: Limits, *, usage: Usage, cost_usd: float) -> None:
+    def __init__(
+        self, limits: Limits, *, tokens: int = 0, calls: int = 0, usd: float = 0.0
+    ) -> None:
         self._limits = limits
-        self._tokens = usage.total_tokens
-        self._calls = usage.calls
-        self._usd = cost_usd
+        self._tokens = tokens
+        self._calls = calls
+        self._usd = usd
 
     @property
     def bounded(self) -> bool:
@@ -93,7 +95,7 @@ class Budget:
         raise LimitError(
             f"the limit of {limit:g} {name} does not allow the next model call, "
             f"which may take {wanted:g} of the {max(0, limit - spent):g} left",
-            "resume the run with a higher limit, or ask for less",
+            "run the objective anew with a higher limit, or ask for less",
             limit=name,
             allowed=limit,
             spent=spent,

@@ -50,8 +50,10 @@ class StepInput:
 class StepContext:
     """What one attempt at a step may reach. Implements `zg_core.Context`."""
 
-    def __init__(self, scope: RunScope, given: StepInput, calls: StepCalls) -> None:
-        plugin = split_qualified(given.agent)[0]
+    def __init__(
+        self, scope: RunScope, given: StepInput, calls: StepCalls, *, plugin: str = ""
+    ) -> None:
+        plugin = plugin or split_qualified(given.agent)[0]
         self._scope = scope
         self._given = given
         self._calls = calls
@@ -152,7 +154,13 @@ class StepContext:
                 yield chunk
 
     async def call_tool(self, name: str, arguments: JsonObject) -> ToolResult:
-        return await self._tools.call(name, arguments, self)
+        return await self._tools.call(name, arguments, self._seen_by)
+
+    def _seen_by(self, plugin: str) -> StepContext:
+        """Return the same context for a plugin's tool: with its own settings."""
+        if plugin == self._plugin:
+            return self
+        return StepContext(self._scope, self._given, self._calls, plugin=plugin)
 
     async def classify(
         self, text: str, *, classifier: str | None = None
@@ -170,6 +178,7 @@ class StepContext:
         return None if found is None else Label(*found)
 
     async def write_artifact(self, path: str, content: str | bytes) -> str:
+        self._calls.check_open()
         data = content.encode() if isinstance(content, str) else content
         await anyio.to_thread.run_sync(self._scope.workspace.write, path, data)
         written = ArtifactWritten(
@@ -184,6 +193,7 @@ class StepContext:
         return path
 
     async def progress(self, message: str, fraction: float | None = None) -> None:
+        self._calls.check_open()
         await self._scope.recorder.record(
             Progressed(step=self.step, message=message, fraction=fraction),
             durable=False,
@@ -201,13 +211,16 @@ class StepContext:
         if known is not None:
             return known[0]
         value = as_json(await make())
-        await self._scope.recorder.record(
+        recorded = await self._scope.recorder.record(
             ValueRecorded(step=self.step, call_key=key, value=value)
         )
-        return value
+        return recorded.value
 
 
 async def ask_classifier(host: PluginHost, name: str, text: str) -> Label | None:
     """Return what a classifier says of a text."""
     classifier = cast(Classifier, host.make(host.find("classifier", name)))
-    return await classifier.classify(text)
+    label = await classifier.classify(text)
+    if label is not None and not isinstance(label, Label):
+        raise TypeError(f"it returned {type(label).__name__}, not a Label")
+    return label

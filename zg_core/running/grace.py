@@ -15,17 +15,24 @@ T = TypeVar("T")
 _SECONDS = 2.0
 
 
-async def with_grace(work: Coroutine[Any, Any, T]) -> T:
+async def with_grace(work: Coroutine[Any, Any, T], *, finish: bool = False) -> T:
     """Wait for *work*; when cancelled meanwhile, for two more seconds at most.
 
     The work must be contained: a `SystemExit` in a task would end the event loop.
-    What does not end even then is left to itself: it can no longer record
-    anything, since its run has no owner any more.
+    What does not end even then is left to itself.
+
+    Args:
+        work: What to wait for.
+        finish: Whether it may go on in these seconds, rather than be cancelled at
+            their beginning.
     """
     task = asyncio.create_task(work)
     try:
         await asyncio.wait([task])
     except asyncio.CancelledError:
+        if finish:
+            with anyio.move_on_after(_SECONDS, shield=True):
+                await asyncio.wait([task])
         task.cancel()
         with anyio.move_on_after(_SECONDS, shield=True):
             await asyncio.wait([task])

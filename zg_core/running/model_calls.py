@@ -174,7 +174,7 @@ class _Call:
             response = await self._sent(link, request, held)
             cost = _cost(link, response)
             held.settle(response.usage, cost)
-            await self._scope.recorder.record(
+            answered = await self._scope.recorder.record(
                 ModelAnswered(
                     step=self._step,
                     call_key=self._key,
@@ -185,7 +185,7 @@ class _Call:
                     attempt=self._attempt,
                 )
             )
-            return response
+            return answered.response
 
     async def _sent(self, link: Link, request: Request, held: Reservation) -> Response:
         held.forfeit()  # until an answer says otherwise

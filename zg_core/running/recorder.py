@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
+from .._codec import encode_event
+from .._json import JsonObject
 from .._machine import RunState, advance, fold
+from .._names import writable
 from .._secrets import Secrets
-from ..errors import ZeroGravityError
+from ..errors import JournalError, RunError, ZeroGravityError
 from ..events import ErrorInfo, Event
 from ..journals import Journal
 
 __all__ = ["Listener", "Recorder", "TextDelta", "error_info", "timestamp"]
+
+E = TypeVar("E", bound=Event)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,27 +77,54 @@ class Recorder:
         self._epoch = epoch
         self._secrets = secrets
         self._listener = listener
+        self._untold: deque[_Untold] = deque()
+        self._broken: JournalError | None = None
         self.state: RunState = fold(events)
 
-    async def record(self, event: Event, *, durable: bool = True) -> None:
+    async def record(self, event: E, *, durable: bool = True) -> E:
         """Journal an event, and return when it is on disk if it is to be durable.
 
+        Returns:
+            The event as it was recorded, without secrets: what a resumed run sees,
+            so that this one should see nothing else.
+
         Raises:
+            RunError: If it holds what JSON has no word for.
             RunBusyError: If another engine has taken the run over.
-            JournalError: If it cannot be written.
+            JournalError: If it cannot be written. Nothing is recorded after that.
         """
+        if self._broken is not None:
+            raise self._broken
         event = replace(
             self._secrets.redact_record(event),
             seq=self.state.seq + 1,
             at=timestamp(),
             run_id=self._run_id,
         )
+        _check_writable(event)
         # Up to the journal's own first wait nothing is awaited, so that events
         # of parallel steps reach it in the order of their numbers.
         self.state = advance(self.state, event)
-        if self._listener:
-            self._listener.emit(event)
-        await self.journal.append(self._run_id, self._epoch, (event,), durable=durable)
+        untold = _Untold(event)
+        self._untold.append(untold)
+        try:
+            await self.journal.append(
+                self._run_id, self._epoch, (event,), durable=durable
+            )
+        except JournalError as error:
+            self._broken = error
+            raise
+        finally:
+            untold.recorded = True
+            self._tell_what_is_recorded()
+        return event
+
+    def _tell_what_is_recorded(self) -> None:
+        """Tell of events in their order, however their writing ended in between."""
+        while self._untold and self._untold[0].recorded:
+            event = self._untold.popleft().event
+            if self._listener and self._broken is None:
+                self._listener.emit(event)
 
     def tell(self, delta: TextDelta) -> None:
         """Pass on a piece of an answer, to those who listen now."""
@@ -102,6 +137,24 @@ class Recorder:
         return self._listener is not None and self._listener.deltas
 
 
+@dataclass(slots=True)
+class _Untold:
+    event: Event
+    recorded: bool = False
+
+
+def _check_writable(event: Event) -> None:
+    try:
+        encode_event(event)
+    except JournalError as error:
+        step = getattr(event, "step", None)
+        raise RunError(
+            f"{error.cause}; it came from step {step!r}" if step else error.cause,
+            "report it to the author of the agent, tool or provider",
+            step=step,
+        ) from error
+
+
 def timestamp() -> str:
     """Return the time: RFC 3339, UTC, milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -112,10 +165,15 @@ def error_info(error: BaseException) -> ErrorInfo:
     if isinstance(error, ZeroGravityError):
         return ErrorInfo(
             type=type(error).__name__,
-            cause=error.cause,
-            remedy=error.remedy,
-            details=dict(error.details),
+            cause=writable(error.cause),
+            remedy=writable(error.remedy),
+            details=_plain(error.details),
         )
-    return ErrorInfo(
-        type=type(error).__name__, cause=str(error) or type(error).__name__
-    )
+    cause = writable(str(error)) or type(error).__name__
+    return ErrorInfo(type=type(error).__name__, cause=cause)
+
+
+def _plain(details: JsonObject) -> JsonObject:
+    text = writable(json.dumps(details, default=str, ensure_ascii=False))
+    parsed: JsonObject = json.loads(text)
+    return parsed

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from .. import errors
 from .._codec import digest
 from .._json import Json
-from ..errors import ProviderError, ReplayMismatchError
+from ..errors import ProviderError, ReplayMismatchError, RunError
 from ..events import (
     ErrorInfo,
     Event,
@@ -79,15 +79,15 @@ class Recorded:
             case ValueRecorded():
                 self._of(event.step)[event.call_key] = _Value(event.value)
             case StepFailed():
-                self._forgive(event.step)
+                self._forgive(event.step, event.error)
 
     def _of(self, step: str) -> dict[str, Outcome]:
         return self._outcomes.setdefault(step, {})
 
-    def _forgive(self, step: str) -> None:
-        """Forget the failed call that a step ended with: it is to be tried again."""
+    def _forgive(self, step: str, error: ErrorInfo) -> None:
+        """Forget the failed calls that a step failed with, to try them again."""
         calls = self._of(step)
-        if calls and isinstance(calls[key := next(reversed(calls))], Failed):
+        for key in [k for k, outcome in calls.items() if outcome == Failed(error)]:
             del calls[key]
 
     def step(self, name: str) -> StepCalls:
@@ -102,15 +102,34 @@ class StepCalls:
         self._step = step
         self._left = dict(outcomes)
         self._seen: Counter[str] = Counter()
+        self._closed = False
 
     def key(self, request: object) -> str:
         """Return the key of a call: step, digest of the request, occurrence.
 
         So parallel calls may come in any order, and equal ones are told apart.
         """
+        self.check_open()
         base = f"{self._step}:{digest(request)[:32]}"
         self._seen[base] += 1
         return f"{base}:{self._seen[base]}"
+
+    def check_open(self) -> None:
+        """Refuse what a step's code still wants after the step has ended.
+
+        Raises:
+            RunError: If it has.
+        """
+        if self._closed:
+            raise RunError(
+                f"step {self._step!r} has ended, and can do nothing any more",
+                "let agents and tools wait for all they begin",
+                step=self._step,
+            )
+
+    def close(self) -> None:
+        """End the attempt."""
+        self._closed = True
 
     def model(self, key: str) -> Response | None:
         """Return a recorded answer.
@@ -145,7 +164,7 @@ class StepCalls:
         raise ReplayMismatchError(
             f"step {self._step!r} was recorded with a call that its agent "
             f"no longer makes ({key})",
-            "resume with the plugins and settings the run began with, or run it anew",
+            "run the objective anew",
             step=self._step,
             call_key=key,
         )

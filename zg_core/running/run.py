@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,9 +25,6 @@ from ..errors import (
 from ..events import (
     CancelRequested,
     Event,
-    ModelAnswered,
-    ModelCalled,
-    ModelFailed,
     RunCancelled,
     RunFailed,
     RunResumed,
@@ -35,7 +32,6 @@ from ..events import (
 )
 from ..hookspecs import API
 from ..plugins import PluginHost
-from ..usage import Usage
 from ..workflows import Step
 from .accepting import default_model, resolved_agents
 from .budget import Budget
@@ -115,7 +111,6 @@ def _scope(
 ) -> RunScope:
     state = recorder.state
     options = state.accepted.options
-    lost_tokens, lost_usd = _lost(events)
     return RunScope(
         host=host,
         config=config,
@@ -124,28 +119,13 @@ def _scope(
         recorded=Recorded(events),
         budget=Budget(
             options.limits,
-            usage=state.usage + Usage(input_tokens=lost_tokens),
-            cost_usd=state.cost_nanos / 1e9 + lost_usd,
+            tokens=state.usage.total_tokens + state.lost_tokens,
+            calls=state.calls,
+            usd=(state.cost_nanos + state.lost_nanos) / 1e9,
         ),
         workspace=FolderWorkspace(Path(options.out or ".")),
         model=state.started.model if state.started else "",
         forced_model=options.model,
-    )
-
-
-def _lost(events: Iterable[Event]) -> tuple[int, float]:
-    """Return what calls may have cost whose answer never came: their worst case."""
-    open_calls: dict[tuple[str, int], ModelCalled] = {}
-    for event in events:
-        match event:
-            case ModelCalled():
-                open_calls[event.call_key, event.attempt] = event
-            case ModelAnswered() | ModelFailed():
-                open_calls.pop((event.call_key, event.attempt), None)
-    calls = open_calls.values()
-    return (
-        sum(call.reserved_tokens for call in calls),
-        sum(call.reserved_usd or 0.0 for call in calls),
     )
 
 
@@ -167,7 +147,7 @@ def _time_limit(seconds: float | None) -> Iterator[None]:
     if scope.cancelled_caught:
         raise LimitError(
             f"the run took longer than {seconds:g} s",
-            "resume it with a higher time limit",
+            "resume it: each time it may take as long again",
             limit="seconds",
             allowed=seconds,
         )

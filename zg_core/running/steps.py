@@ -13,7 +13,7 @@ import anyio.to_thread
 
 from .._codec import as_json
 from .._groups import ungrouped
-from .._isolation import contained
+from .._isolation import contained, describe
 from .._json import Json
 from .._machine import RunState
 from .._prompts import fill
@@ -75,12 +75,15 @@ async def _reply(scope: RunScope, step: Step, given: StepInput) -> Reply:
     calls = scope.recorded.step(step.name)
     ctx = StepContext(scope, given, calls)
     agent = cast(Agent, host.make(host.find("agent", given.agent)))
-    reply, error = await contained(_timed(agent, ctx, step))
+    try:
+        reply, error = await contained(_timed(agent, ctx, step))
+    finally:
+        calls.close()
     if isinstance(error, ZeroGravityError):
         raise error
     if error is not None:
         raise RunError(
-            f"agent {given.agent!r} failed: {type(error).__name__}: {error}",
+            f"agent {given.agent!r} failed: {describe(error)}",
             "run the command with --debug to see where, or report it to its author",
             step=step.name,
             agent=given.agent,
@@ -90,35 +93,33 @@ async def _reply(scope: RunScope, step: Step, given: StepInput) -> Reply:
 
 
 async def _timed(agent: Agent, ctx: StepContext, step: Step) -> Reply:
-    try:
-        with ungrouped(), anyio.fail_after(step.timeout_seconds):
-            if inspect.iscoroutinefunction(agent.run):
-                return await agent.run(ctx)
-            found = await anyio.to_thread.run_sync(
-                agent.run, ctx, abandon_on_cancel=True
-            )
-            return await found if inspect.isawaitable(found) else found
-    except TimeoutError as error:
-        if step.timeout_seconds is None:
-            raise
-        raise LimitError(
-            f"step {step.name!r} took longer than {step.timeout_seconds:g} s",
-            "raise its timeout_seconds in the workflow",
-            step=step.name,
-            limit="seconds",
-            allowed=step.timeout_seconds,
-        ) from error
+    with ungrouped(), anyio.move_on_after(step.timeout_seconds):
+        if inspect.iscoroutinefunction(agent.run):
+            return await agent.run(ctx)
+        found = await anyio.to_thread.run_sync(agent.run, ctx, abandon_on_cancel=True)
+        return await found if inspect.isawaitable(found) else found
+    raise LimitError(
+        f"step {step.name!r} took longer than {step.timeout_seconds:g} s",
+        "raise its timeout_seconds in the workflow",
+        step=step.name,
+        limit="seconds",
+        allowed=step.timeout_seconds,
+    )
 
 
 def _checked(reply: object, given: StepInput) -> Reply:
-    if not isinstance(reply, Reply):
+    if not isinstance(reply, Reply) or not all(
+        isinstance(path, str) for path in reply.artifacts
+    ):
         raise RunError(
-            f"agent {given.agent!r} returned {type(reply).__name__}, not a Reply",
+            f"agent {given.agent!r} returned {reply!r:.100}, "
+            "which is not a Reply with an output and paths",
             "report it to its author",
             agent=given.agent,
         )
     try:
-        return replace(reply, output=as_json(reply.output))
+        output = as_json(reply.output)
+        return replace(reply, output=output, artifacts=tuple(reply.artifacts))
     except ValueError as error:
         raise RunError(
             f"the output of agent {given.agent!r} is no JSON value",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from typing import cast
 
 import anyio
 
-from .._isolation import contained
+from .._codec import as_json
+from .._isolation import contained, describe
 from .._json import Json, JsonObject
+from .._names import writable
 from .._schema import argument_errors, call_function, parameters_of
 from ..contexts import Context
-from ..errors import RunError, ToolTimeoutError
+from ..errors import JournalError, RunError, ToolTimeoutError
 from ..events import ToolFinished, ToolStarted
 from ..messages import ToolResult
 from ..signals import Retry
@@ -40,87 +43,112 @@ class ToolCalls:
         self._calls = calls
         self._plugin = plugin
 
-    async def call(self, name: str, arguments: JsonObject, ctx: Context) -> ToolResult:
-        """Return what a tool gives, or what is recorded that it gave."""
+    async def call(
+        self, name: str, arguments: JsonObject, view: Callable[[str], Context]
+    ) -> ToolResult:
+        """Return what a tool gives, or what is recorded that it gave.
+
+        Args:
+            name: The tool, by short or qualified name.
+            arguments: What to call it with.
+            view: Returns the context as the tools of a plugin may see it.
+        """
         host = self._scope.host
         found = host.find("tool", name, prefer=self._plugin)
-        assert isinstance(found.spec, ToolSpec)
+        spec = found.spec
+        assert isinstance(spec, ToolSpec)
         key = self._calls.key((found.qualified, arguments))
         known = self._calls.tool(key)
         if isinstance(known, ToolResult):
             return known
         if isinstance(known, Started) and known.event.effect == "once":
             raise _unknown_outcome(found.qualified, self._step)
-        await self._scope.recorder.record(
-            ToolStarted(
-                step=self._step,
-                call_key=key,
-                tool=found.qualified,
-                arguments=arguments,
-                effect=found.spec.effect,
-            ),
-            durable=found.spec.effect == "once",
-        )
-        began = time.monotonic()
         made = host.make(found)
-        result = await _done(found.spec, made, arguments, ctx, key)
-        await self._scope.recorder.record(
-            ToolFinished(
+        refused = _refusal(spec, arguments)
+        started = ToolStarted(
+            step=self._step,
+            call_key=key,
+            tool=found.qualified,
+            arguments=arguments,
+            effect=spec.effect,
+        )
+        recorder = self._scope.recorder
+        once = spec.effect == "once" and refused is None
+        await recorder.record(started, durable=once)
+
+        async def done() -> ToolResult:
+            began = time.monotonic()
+            result = (
+                ToolResult(call_id=key, error=refused)
+                if refused is not None
+                else await _done(spec, made, arguments, view(found.plugin), key)
+            )
+            finished = ToolFinished(
                 step=self._step,
                 call_key=key,
                 tool=found.qualified,
                 result=result,
                 duration_seconds=round(time.monotonic() - began, 6),
             )
-        )
+            return (await recorder.record(finished)).result
+
+        if refused is not None:
+            return await done()
+        result, error = await with_grace(contained(done()), finish=once)
+        if error is not None:
+            raise error
+        assert result is not None
         return result
+
+
+def _refusal(spec: ToolSpec, arguments: JsonObject) -> str | None:
+    """Say why a call is not made at all, if it is not."""
+    if spec.requires_approval:
+        return f"tool {spec.name!r} needs a person's approval, and nobody can be asked"
+    errors = argument_errors(parameters_of(spec), arguments)
+    return "\n".join(("the arguments do not fit:", *errors)) if errors else None
 
 
 async def _done(
     spec: ToolSpec, made: object, arguments: JsonObject, ctx: Context, key: str
 ) -> ToolResult:
-    errors = argument_errors(parameters_of(spec), arguments)
-    if errors:
-        return ToolResult(
-            call_id=key, error="\n".join(("the arguments do not fit:", *errors))
-        )
-    output, error = await with_grace(contained(_timed(spec, made, arguments, ctx)))
+    output, error = await contained(_timed(spec, made, arguments, ctx))
+    if isinstance(error, JournalError):
+        raise error
     if error is not None:
         return ToolResult(call_id=key, error=_told(spec, error))
     try:
-        text = json.dumps(output, allow_nan=False)
-    except (TypeError, ValueError) as bad:
+        text = writable(json.dumps(output, allow_nan=False, ensure_ascii=False))
+        output = as_json(json.loads(text))  # as a replay gives it
+    except (TypeError, ValueError, RecursionError) as bad:
+        why = writable(str(bad))
         return ToolResult(
-            call_id=key, error=f"the tool's result is no JSON value: {bad}"
+            call_id=key, error=f"the tool's result is no JSON value: {why}"
         )
     if len(text) > _LARGEST:
         return ToolResult(
             call_id=key,
             error=f"the tool's result has {len(text):,} bytes; {_LARGEST:,} is most",
         )
-    return ToolResult(call_id=key, output=json.loads(text))  # as a replay gives it
+    return ToolResult(call_id=key, output=output)
 
 
 async def _timed(
     spec: ToolSpec, made: object, arguments: JsonObject, ctx: Context
 ) -> Json:
     seconds = spec.timeout_seconds or _SECONDS
-    try:
-        with anyio.fail_after(seconds):
-            if spec.function is not None:
-                return await call_function(spec, arguments, ctx)
-            return await cast(Tool, made).call(arguments, ctx)
-    except TimeoutError as error:
-        raise ToolTimeoutError(
-            f"tool {spec.name!r} took longer than {seconds:g} s"
-        ) from error
+    with anyio.move_on_after(seconds):
+        if spec.function is not None:
+            return await call_function(spec, arguments, ctx)
+        return await cast(Tool, made).call(arguments, ctx)
+    raise ToolTimeoutError(f"tool {spec.name!r} took longer than {seconds:g} s")
 
 
 def _told(spec: ToolSpec, error: BaseException) -> str:
     """Say to the model what went wrong."""
     if isinstance(error, Retry | ToolTimeoutError):
-        return str(error)
-    return f"tool {spec.name!r} failed: {type(error).__name__}: {error}"
+        return writable(str(error))
+    return f"tool {spec.name!r} failed: {describe(error)}"
 
 
 def _unknown_outcome(tool: str, step: str) -> RunError:
