@@ -14,6 +14,8 @@ _SHORTEST = 8
 
 T = TypeVar("T")
 _SECRET_VARIABLE = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD)$")
+_ORDINARY = re.compile(r"[A-Za-z]+|[/~.].*", re.DOTALL)
+"""A plain word or a path: it would be found, and replaced, where it is no secret."""
 _SECRET_NAME = re.compile(r"key|token|secret|password", re.IGNORECASE)
 
 
@@ -34,7 +36,7 @@ class Secrets:
         """Begin with what the environment holds under the name of a secret."""
         secrets = cls()
         for name, value in os.environ.items():
-            if _SECRET_VARIABLE.search(name):
+            if _SECRET_VARIABLE.search(name) and not _ORDINARY.fullmatch(value):
                 secrets.add(value)
         return secrets
 

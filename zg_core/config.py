@@ -215,8 +215,13 @@ def _check_project(file: ConfigFile, values: Mapping[str, Any], own: Path) -> No
 
 
 def _is_file(link: str) -> bool:
-    model = link.strip().partition(":")[2]
-    return model.startswith(("/", ".", "~")) or "\\" in model or ".gguf" in model
+    *provider, model = link.strip().split(":")
+    return (
+        model.startswith(("/", ".", "~"))
+        or "\\" in model
+        or ".gguf" in model
+        or ("local" in provider and "/" in model)
+    )
 
 
 class _Merged:

@@ -89,6 +89,9 @@ class Journal(Protocol):
     ) -> None:
         """Add events, which carry their ``seq``.
 
+        A call takes its place in line before it first waits, so that events of
+        parallel steps keep their order; cancelling it then changes nothing.
+
         Args:
             run_id: The run.
             epoch: What `claim` returned.

@@ -235,6 +235,8 @@ def test_a_byte_order_mark_is_let_pass() -> None:
         'model = "local:/tmp/evil.gguf"',
         'model = "openai, local:~/evil"',
         'model = "local:evil.gguf"',
+        'model = "local:models/evil"',
+        'model = "builtin:local:models/evil"',
         'workflow = "./evil.toml"',
     ],
 )

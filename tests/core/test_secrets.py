@@ -81,7 +81,10 @@ def test_what_the_environment_names_a_secret_is_one(
 ) -> None:
     monkeypatch.setenv("SOME_API_KEY", "canary-of-the-environment")
     monkeypatch.setenv("KEYBOARD_LAYOUT", "an-ordinary-value")
+    monkeypatch.setenv("SSH_KEY", "/home/me/.ssh/id_ed25519")
+    monkeypatch.setenv("POSTGRES_PASSWORD", "postgres")
+    others = "an-ordinary-value postgres /home/me/.ssh/id_ed25519"
 
-    text = Secrets.of_process().redact("canary-of-the-environment an-ordinary-value")
+    text = Secrets.of_process().redact(f"canary-of-the-environment {others}")
 
-    assert text == "[secret] an-ordinary-value"
+    assert text == f"[secret] {others}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from zg_core._json import Json
 from zg_core.errors import ZeroGravityError
 from zg_core.events import Event, ModelAnswered, ModelCalled, ModelFailed
-from zg_core.results import RunResult, StepResult
+from zg_core.results import RunResult
 
 from ._interrupts import INTERRUPTED
 from ._output import Output
@@ -72,10 +72,6 @@ def print_result(output: Output, result: RunResult, events: Iterable[Event]) -> 
         output.say(f'  zg runs follow-up {result.run_id} "…"')
     else:
         output.say(f"  zg runs resume {result.run_id}")
-
-
-def _status(step: StepResult, result: RunResult) -> str:
-    return "stopped" if step.status == "running" and result.ended_at else step.status
 
 
 def _unanswered(events: Iterable[Event]) -> int:

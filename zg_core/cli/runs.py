@@ -48,6 +48,19 @@ def runs(ctx: click.Context, status: RunStatus | None, limit: int) -> None:
         anyio.run(partial(list_runs, current_invocation(), status=status, limit=limit))
 
 
+@runs.command("list", epilog="Example: zg runs list --json")
+@click.option("--status", type=click.Choice(get_args(RunStatus)), help="Of one status.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, help="How many.")
+@json_option
+def list_(status: RunStatus | None, limit: int) -> None:
+    """List runs, the latest first."""
+    import anyio
+
+    from ._runs import list_runs
+
+    anyio.run(partial(list_runs, current_invocation(), status=status, limit=limit))
+
+
 @runs.command("show", epilog="Example: zg runs show last --events")
 @click.argument("run")
 @click.option("--events", is_flag=True, help="Show all that happened, in order.")

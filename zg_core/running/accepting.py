@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +14,13 @@ from .._names import new_run_id, valid_run_id
 from .._secrets import Secrets
 from .._workspace import FolderWorkspace
 from ..config import Config
-from ..errors import ConfigError, InputError, WorkspaceError, ZeroGravityError
+from ..errors import (
+    ConfigError,
+    InputError,
+    RunNotFoundError,
+    WorkspaceError,
+    ZeroGravityError,
+)
 from ..events import RunAccepted
 from ..journals import Journal
 from ..plugins import PluginHost
@@ -112,8 +117,9 @@ async def accept(
     plan = _with_agents(named_workflow(workflow, host), agents, host)
     if plan.routed:
         host.find("classifier", config.classifier)
-    if options.model:
-        links(options.model, host)
+    for model in (options.model, *(step.model for step in plan.steps)):
+        if model:
+            links(model, host)
     earlier = await _earlier(options.follows, journal)
     out = Path(options.out or Path(config.out) / run_id).absolute()
     workspace = FolderWorkspace(out)
@@ -130,7 +136,8 @@ async def accept(
         files=tuple(given),
         background=_background(earlier) if earlier else "",
     )
-    with _kept_if_all_goes_well(out):
+    await _check_free(run_id, journal)
+    with _undone_on_failure(out, given):
         workspace.check()
         for path, content in given.items():
             workspace.write(path, content)
@@ -138,19 +145,35 @@ async def accept(
     return run_id
 
 
+async def _check_free(run_id: str, journal: Journal) -> None:
+    try:
+        await journal.read(run_id, after=1)
+    except RunNotFoundError:
+        return
+    raise InputError(
+        f"there is a run {run_id!r} already", "give the new run an id of its own"
+    )
+
+
 @contextmanager
-def _kept_if_all_goes_well(folder: Path) -> Iterator[None]:
-    """Leave no folder behind that was made for a run there will not be.
+def _undone_on_failure(folder: Path, paths: Iterable[str]) -> Iterator[None]:
+    """Leave no file behind that was written for a run there will not be.
 
     Raises:
         InputError: If the folder cannot be used: the user may name another.
     """
-    new = not folder.exists()
+    fresh = not folder.exists()
+    new = [folder / path for path in paths if not (folder / path).exists()]
     try:
         yield
     except ZeroGravityError as error:
-        if new:
-            shutil.rmtree(folder, ignore_errors=True)
+        for file in new:
+            with suppress(OSError):
+                file.unlink()
+            for parent in file.parents:
+                if folder in parent.parents or (fresh and parent == folder):
+                    with suppress(OSError):  # it is not empty
+                        parent.rmdir()
         if isinstance(error, WorkspaceError):
             raise InputError(error.cause, error.remedy, **error.details) from error
         raise

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from .._choice import choose_model
+from .._isolation import contained, describe
 from .._prices import price_of, worst_case
 from ..errors import (
     LimitError,
     ProviderError,
     ProviderResponseError,
     ProviderTimeoutError,
+    ZeroGravityError,
 )
 from ..events import ModelAnswered, ModelCalled, ModelFailed
 from ..models import Request, Response
@@ -190,14 +192,26 @@ class _Call:
     async def _sent(self, link: Link, request: Request, held: Reservation) -> Response:
         held.forfeit()  # until an answer says otherwise
         try:
-            if self._on_text or self._scope.recorder.streaming:
-                return await self._streamed(link, request)
-            return await link.provider.complete(request)
+            return await self._contained(link, request)
         except (ProviderTimeoutError, ProviderResponseError):
             raise  # it may have been billed all the same
         except ProviderError:
             held.settle(Usage(), 0.0)
             raise
+
+    async def _contained(self, link: Link, request: Request) -> Response:
+        streamed = self._on_text or self._scope.recorder.streaming
+        ask = self._streamed(link, request) if streamed else _complete(link, request)
+        response, error = await contained(ask)
+        if isinstance(error, ZeroGravityError):
+            raise error
+        if error is not None or not isinstance(response, Response):
+            why = describe(error) if error else f"it answered {response!r:.100}"
+            raise ProviderError(
+                f"the provider of {link.name} failed: {why}",
+                "update its plugin, or name another model",
+            ) from error
+        return response
 
     async def _streamed(self, link: Link, request: Request) -> Response:
         tell = self._scope.recorder.tell
@@ -242,6 +256,10 @@ class _Call:
                 model=link.name,
             )
         return replace(request, max_output_tokens=writes), reads + writes, usd
+
+
+async def _complete(link: Link, request: Request) -> Response:
+    return await link.provider.complete(request)
 
 
 def _cost(link: Link, response: Response) -> float | None:

@@ -39,3 +39,5 @@ async def pumped(
             task.cancel()
             with anyio.CancelScope(shield=True):
                 await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # whoever left early has no use for it

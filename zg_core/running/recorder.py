@@ -129,7 +129,7 @@ class Recorder:
     def tell(self, delta: TextDelta) -> None:
         """Pass on a piece of an answer, to those who listen now."""
         if self._listener and self._listener.deltas:
-            self._listener.emit(delta)
+            self._listener.emit(replace(delta, text=self._secrets.redact(delta.text)))
 
     @property
     def streaming(self) -> bool:

@@ -241,7 +241,7 @@ def _path(model: str) -> Path:
     known = named(model)
     if known is None:
         path = Path(model).expanduser()
-        if path.suffix == ".gguf" or path.is_file():
+        if path.suffix == ".gguf" or (len(path.parts) > 1 and path.is_file()):
             return path
         raise ProviderError(
             f"there is no local model {model!r}",
