@@ -57,7 +57,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 def clean_description(text: str) -> str:
     """Strip what a terminal or a model should not see, and cap the length at 1,024."""
-    return _INVISIBLE.sub(" ", text)[:1024].strip()
+    return writable(_INVISIBLE.sub(" ", text)[:1024].strip())
 
 
 def writable(text: str) -> str:

@@ -63,6 +63,8 @@ class Recorded:
 
     def __init__(self, events: Iterable[Event]) -> None:
         self._outcomes: dict[str, dict[str, Outcome]] = {}
+        # What came after a failure that is tried again may not come again.
+        self._moot: dict[str, set[str]] = {}
         for event in events:
             self._take_in(event)
 
@@ -87,21 +89,28 @@ class Recorded:
     def _forgive(self, step: str, error: ErrorInfo) -> None:
         """Forget the failed calls that a step failed with, to try them again."""
         calls = self._of(step)
-        for key in [k for k, outcome in calls.items() if outcome == Failed(error)]:
+        failed = [k for k, outcome in calls.items() if outcome == Failed(error)]
+        for key in failed[:1]:
+            keys = list(calls)
+            self._moot.setdefault(step, set()).update(keys[keys.index(key) :])
+        for key in failed:
             del calls[key]
 
     def step(self, name: str) -> StepCalls:
         """Return the calls of one step, for one more attempt at it."""
-        return StepCalls(name, self._outcomes.get(name, {}))
+        return StepCalls(
+            name, self._outcomes.get(name, {}), self._moot.get(name, set())
+        )
 
 
 class StepCalls:
     """The calls of one attempt at a step: their keys, and what is known of them."""
 
-    def __init__(self, step: str, outcomes: dict[str, Outcome]) -> None:
+    def __init__(self, step: str, outcomes: dict[str, Outcome], moot: set[str]) -> None:
         self._step = step
         self._left = dict(outcomes)
         self._seen: Counter[str] = Counter()
+        self._moot = moot
         self._closed = False
 
     def key(self, request: object) -> str:
@@ -158,9 +167,10 @@ class StepCalls:
         Raises:
             ReplayMismatchError: If a recorded call was not made again.
         """
-        if not self._left:
+        unused = [key for key in self._left if key not in self._moot]
+        if not unused:
             return
-        key = next(iter(self._left))
+        key = unused[0]
         raise ReplayMismatchError(
             f"step {self._step!r} was recorded with a call that its agent "
             f"no longer makes ({key})",
