@@ -115,7 +115,6 @@ def _scope(
         host=host,
         config=config,
         recorder=recorder,
-        journal=recorder.journal,
         recorded=Recorded(events),
         budget=Budget(
             options.limits,
@@ -155,7 +154,7 @@ def _time_limit(seconds: float | None) -> Iterator[None]:
 
 async def _heed_requests(scope: RunScope, running: anyio.CancelScope) -> None:
     recorder = scope.recorder
-    async for pending in scope.journal.requests(recorder.state.accepted.run_id):
+    async for pending in recorder.journal.requests(recorder.state.accepted.run_id):
         if recorder.state.ended_at:
             return  # it came too late, and ends with the run
         if isinstance(pending.event, CancelRequested):

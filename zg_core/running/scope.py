@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from .._workspace import FolderWorkspace
 from ..config import Config
-from ..journals import Journal
 from ..plugins import PluginHost
 from .asking import Link, links
 from .budget import Budget
@@ -29,7 +28,6 @@ class RunScope:
     host: PluginHost
     config: Config
     recorder: Recorder
-    journal: Journal
     recorded: Recorded
     budget: Budget
     workspace: FolderWorkspace
