@@ -39,6 +39,7 @@ class LiveTree:
         self._state: RunState | None = None
         self._began: dict[str, float] = {}
         self._doing: dict[str, str] = {}
+        self._texts: dict[str, str] = {}
         self._said = ""
         # Its own streams are left alone: what plugins print goes to standard error.
         self._live = Live(
@@ -61,8 +62,9 @@ class LiveTree:
         self._state = state
         match item:
             case TextDelta():
-                before = "" if item.restarted else self._doing.get(item.step, "")
-                self._doing[item.step] = (before + item.text)[-_LONGEST_TEXT:]
+                before = "" if item.restarted else self._texts.get(item.call_key, "")
+                text = (before + item.text)[-_LONGEST_TEXT:]
+                self._texts[item.call_key] = self._doing[item.step] = text
             case StepStarted() if new:
                 self._began[item.step] = time.monotonic()
                 self._doing.pop(item.step, None)

@@ -81,7 +81,7 @@ class Lines:
             self._show_text(item)
             return
         if isinstance(item, ModelAnswered | ModelFailed):
-            self._end_line(item.step)
+            self._end_line(item)
         if isinstance(item, RunStarted):
             self._output.say(in_words(item))
             out = state.accepted.options.out
@@ -97,13 +97,13 @@ class Lines:
 
     def _show_text(self, delta: TextDelta) -> None:
         if delta.restarted:
-            self._end_line(delta.step)
+            self._end_line(delta)
             self._output.say(f"{delta.step} | (the answer begins anew)")
-        text = self._unfinished.get(delta.step, "") + delta.text
-        *whole, self._unfinished[delta.step] = text.split("\n")
+        text = self._unfinished.get(delta.call_key, "") + delta.text
+        *whole, self._unfinished[delta.call_key] = text.split("\n")
         for line in whole:
             self._output.say(f"{delta.step} | {line}")
 
-    def _end_line(self, step: str) -> None:
-        if rest := self._unfinished.pop(step, ""):
-            self._output.say(f"{step} | {rest}")
+    def _end_line(self, item: TextDelta | ModelAnswered | ModelFailed) -> None:
+        if rest := self._unfinished.pop(item.call_key, ""):
+            self._output.say(f"{item.step} | {rest}")

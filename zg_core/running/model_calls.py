@@ -216,12 +216,12 @@ class _Call:
     async def _streamed(self, link: Link, request: Request) -> Response:
         tell = self._scope.recorder.tell
         if self._attempt > 1:
-            tell(TextDelta(step=self._step, text="", restarted=True))
+            tell(self._piece("", restarted=True))
         pieces = link.provider.stream(request)
         try:
             async for chunk in pieces:
                 if chunk.text:
-                    tell(TextDelta(step=self._step, text=chunk.text))
+                    tell(self._piece(chunk.text))
                     if self._on_text:
                         self._told = True
                         self._on_text(chunk.text)
@@ -232,6 +232,11 @@ class _Call:
         raise ProviderResponseError(
             f"the stream of {link.name} ended without an answer",
             "try again, or name another model",
+        )
+
+    def _piece(self, text: str, *, restarted: bool = False) -> TextDelta:
+        return TextDelta(
+            step=self._step, call_key=self._key, text=text, restarted=restarted
         )
 
     def _bounded(

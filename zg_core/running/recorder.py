@@ -28,10 +28,12 @@ class TextDelta:
     """A piece of a model's answer under way: streamed, never journaled.
 
     Attributes:
+        call_key: The call it belongs to; a step may have several under way.
         restarted: Whether the answer begins anew, so that what came before is void.
     """
 
     step: str
+    call_key: str
     text: str
     restarted: bool = False
 
