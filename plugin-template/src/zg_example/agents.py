@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from zg_plugins_builtin.agents import LLMAgent
 
-INSTRUCTIONS = (
-    "Cut the text to ten words. Count with count_words before you answer."
-)
+INSTRUCTIONS = "Cut the text to ten words. Count with count_words before you answer."
 
 
 def make_example() -> LLMAgent:
