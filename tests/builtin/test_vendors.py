@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zg_core.plugin_api import (
+    ConfigError,
     ContextLengthError,
     Message,
     Provider,
@@ -28,12 +29,16 @@ from zg_core.plugin_api import (
     RateLimitError,
     Request,
     Response,
+    Settings,
     Text,
     ToolCall,
     Usage,
 )
 from zg_core.testing import WireServer
 from zg_core.testing.wire import Fault
+from zg_plugins_builtin.plugin import zg_register_providers
+from zg_plugins_builtin.providers import openai
+from zg_plugins_builtin.providers._service import PROVIDERS
 
 pytestmark = pytest.mark.anyio
 vendors = pytest.mark.parametrize("vendor", VENDORS)
@@ -291,15 +296,76 @@ async def test_a_refused_connection_names_the_address(vendor: str) -> None:
 
 @vendors
 @pytest.mark.parametrize(
-    "url", ["localhost:80", "ftp://x.test", "http://", "http://x:y", "/v1"]
+    "url", ["localhost:80", "ftp://x.test", "http://", "http://x:y", "/v1", "", 7]
 )
-async def test_a_base_url_that_is_none_is_said_to_be_none(
-    vendor: str, url: str
+def test_a_base_url_that_is_none_is_said_to_be_none(vendor: str, url: object) -> None:
+    with pytest.raises(ConfigError, match=f"base_url of the provider {vendor} must be"):
+        make(vendor, base_url=url)
+
+
+@vendors
+def test_one_in_the_environment_is_too(
+    vendor: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    error = await error_of(make(vendor, base_url=url, api_key=KEY), "complete")
+    variable = f"{vendor.upper()}_BASE_URL"
+    monkeypatch.setenv(variable, "localhost:80")
+
+    with pytest.raises(ConfigError, match=f"the variable {variable} must be"):
+        make(vendor)
+
+
+@vendors
+async def test_what_only_the_package_knows_to_be_none_is_told_by_a_call(
+    vendor: str,
+) -> None:
+    provider = make(vendor, base_url="http://1.2.3.999", api_key=KEY)
+
+    error = await error_of(provider, "complete")
 
     assert type(error) is ProviderRequestError
     assert "base URL" in error.cause
+
+
+@vendors
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("api_key", 7),
+        ("timeout_seconds", "long"),
+        ("timeout_seconds", True),
+        ("tools", "yes"),
+        ("context_tokens", 0),
+        ("max_output_tokens", 2.5),
+    ],
+)
+def test_a_setting_that_does_not_fit_is_refused(
+    vendor: str, key: str, value: object
+) -> None:
+    with pytest.raises(ConfigError, match=f"{key} of the provider {vendor} must be"):
+        make(vendor, **{key: value})
+
+
+@vendors
+def test_a_setting_that_there_is_not_is_refused(vendor: str) -> None:
+    with pytest.raises(ConfigError, match="has no setting 'base_ulr'"):
+        make(vendor, base_ulr="http://x.test")
+
+
+@pytest.mark.parametrize(
+    ("values", "cause"),
+    [({"opnai": {}}, "has no setting 'opnai'"), ({"openai": 7}, "must be a table")],
+)
+def test_a_section_that_there_is_not_is_refused(
+    values: dict[str, object], cause: str
+) -> None:
+    with pytest.raises(ConfigError, match=cause):
+        openai.make(Settings("builtin", values))
+
+
+def test_the_sections_are_those_of_all_providers() -> None:
+    offered = {spec.name for spec in zg_register_providers()}
+
+    assert set(PROVIDERS) == offered
 
 
 # -- Keys ----------------------------------------------------------------------------

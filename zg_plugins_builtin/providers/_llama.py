@@ -21,7 +21,7 @@ from zg_core.plugin_api import (
     ProviderUnavailableError,
 )
 
-__all__ = ["EXTRA", "Llama", "Tell"]
+__all__ = ["EXTRA", "Llama", "Tell", "check_file"]
 
 EXTRA = "pip install 'zerogravity[local]'"
 """How the package that runs models gets here."""
@@ -52,7 +52,7 @@ class Llama:
         self, path: Path, *, context_tokens: int, parallel: int, threads: int
     ) -> None:
         library = _library()
-        _check(path)
+        check_file(path)
         params = library.CommonParams()
         params.model.path = str(path)
         params.n_ctx = context_tokens * parallel
@@ -124,7 +124,12 @@ def _library() -> Any:
         ) from error
 
 
-def _check(path: Path) -> None:
+def check_file(path: Path) -> None:
+    """See that a file looks like a model.
+
+    Raises:
+        ProviderError: If it does not, or cannot be read.
+    """
     try:
         with path.open("rb") as file:
             magic = file.read(4)

@@ -1,13 +1,35 @@
-"""Where a provider's models are served, and what they can do."""
+"""Where a provider's models are served, what they can do, and what is set of it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Literal
+from types import MappingProxyType
+from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from zg_core.plugin_api import ModelInfo, Settings
+from zg_core.plugin_api import ConfigError, ModelInfo, Settings
 
-__all__ = ["Service", "model_info"]
+__all__ = [
+    "PROVIDERS",
+    "Service",
+    "check_settings",
+    "check_url",
+    "model_info",
+    "refuse_others",
+    "section",
+]
+
+PROVIDERS = (
+    "anthropic",
+    "llama-server",
+    "lmstudio",
+    "local",
+    "ollama",
+    "openai",
+    "vllm",
+)
+"""All providers of this plugin; each has a section in the plugin's settings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +49,108 @@ class Service:
     base_url: str | None = None
 
 
+def section(settings: Settings, provider: str) -> Settings:
+    """Return a provider's section of the plugin's settings.
+
+    Raises:
+        ConfigError: If it is no table, or there is a section of no provider at all,
+            which was meant for one.
+    """
+    for name in settings:
+        if name not in PROVIDERS:
+            raise ConfigError(
+                f"the built-in plugin has no setting {name!r}",
+                f"correct it; it has {', '.join(PROVIDERS)}",
+            )
+    return settings.section(provider)
+
+
+def check_settings(settings: Settings, provider: str) -> None:
+    """See that the section of a service can be used as it is written.
+
+    Raises:
+        ConfigError: If a key is unknown, or a value does not fit it.
+    """
+    refuse_others(settings, provider, _EXPECTED)
+    for key, value in settings.items():
+        expected, fits = _EXPECTED[key]
+        if not fits(value):  # which may be a secret, and is not repeated
+            raise ConfigError(
+                f"{key} of the provider {provider} must be {expected}",
+                "correct it in your own configuration file",
+            )
+
+
+def refuse_others(settings: Settings, provider: str, known: Iterable[str]) -> None:
+    """Refuse a key that means nothing to a provider.
+
+    Raises:
+        ConfigError: If there is one.
+    """
+    known = sorted(known)
+    for key in settings:
+        if key not in known:
+            raise ConfigError(
+                f"the provider {provider} has no setting {key!r}",
+                f"correct it; it has {', '.join(known)}",
+            )
+
+
+def check_url(url: str, where: str) -> None:
+    """See that an address in the environment is one.
+
+    Raises:
+        ConfigError: If it is not.
+    """
+    if not _is_url(url):
+        raise ConfigError(f"{where} must be {_URL}", "correct it, or unset it")
+
+
 def model_info(settings: Settings, **usual: int) -> ModelInfo:
     """Return what the models of a service can do, as far as its settings say it."""
     known = {field.name for field in fields(ModelInfo)}
     return ModelInfo(**{**usual, **{k: v for k, v in settings.items() if k in known}})
+
+
+def _is_url(value: object) -> bool:
+    try:
+        url = urlsplit(value if isinstance(value, str) else "")
+        return url.scheme in ("http", "https") and bool(url.hostname and url.port != 0)
+    except ValueError:
+        return False
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_amount(value: object) -> bool:
+    return isinstance(value, int | float) and value is not True and 0 < value < 1e9
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value is not True and value > 0
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+_URL = "an address such as 'https://example.org/v1'"
+_Expected = tuple[str, Callable[[Any], bool]]
+_COUNT: _Expected = ("a whole number above 0", _is_count)
+_FLAG: _Expected = ("true or false", _is_flag)
+_EXPECTED: Mapping[str, _Expected] = MappingProxyType(
+    {
+        "api_key": ("text", _is_text),
+        "base_url": (_URL, _is_url),
+        "context_tokens": _COUNT,
+        "max_output_tokens": _COUNT,
+        "max_tokens_field": ("text", _is_text),
+        "output_schema": _FLAG,
+        "small": _FLAG,
+        "timeout_seconds": ("a number above 0", _is_amount),
+        "tools": _FLAG,
+    }
+)
+"""What the section of a service may hold."""

@@ -26,7 +26,7 @@ from zg_core.plugin_api import (
     Settings,
 )
 
-from ._service import Service
+from ._service import Service, check_settings, check_url
 from ._vendor_errors import VendorErrors
 from ._wire_json import dump_json, load_json
 
@@ -73,12 +73,16 @@ class Vendor:
         service: Which one.
         settings: Its own section: ``base_url``, ``api_key``, ``timeout_seconds``.
 
+    Raises:
+        ConfigError: If its section or its address cannot be used as written.
+
     Attributes:
         base_url: Where the service is; `None` is the vendor's own address.
         errors: Makes its errors.
     """
 
     def __init__(self, service: Service, settings: Settings) -> None:
+        check_settings(settings, service.provider)
         self._service = service
         self._settings = settings
         self._client: _Client | None = None
@@ -88,6 +92,8 @@ class Vendor:
         if self.base_url is None:
             variable = f"{service.package.upper()}_BASE_URL"
             self.base_url = os.environ.get(variable) or None
+            if self.base_url is not None:
+                check_url(self.base_url, f"the variable {variable}")
         self.errors = VendorErrors(
             provider=service.provider,
             url=self.base_url or "the vendor's address",

@@ -22,7 +22,7 @@ from zg_core.plugin_api import (
     Usage,
 )
 
-from ._service import Service, model_info
+from ._service import Service, model_info, section
 from ._vendor import Vendor
 from ._wire_json import arguments_of, counted, dump_json
 
@@ -46,7 +46,7 @@ _REASONS: dict[str, StopReason] = {
 
 def make(settings: Settings) -> AnthropicProvider:
     """Make the provider of Anthropic itself, or of another server by ``base_url``."""
-    return AnthropicProvider(settings.section("anthropic"))
+    return AnthropicProvider(section(settings, "anthropic"))
 
 
 class AnthropicProvider:

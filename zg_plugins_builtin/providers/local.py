@@ -33,7 +33,8 @@ from zg_core.plugin_api import (
 )
 
 from ..models.catalogue import named
-from ._llama import EXTRA, Llama
+from ._llama import EXTRA, Llama, check_file
+from ._service import refuse_others, section
 
 __all__ = ["LocalProvider", "make"]
 
@@ -60,7 +61,7 @@ _TOKENS_PER_MESSAGE, _TOKENS_AROUND = 16, 64
 
 def make(settings: Settings) -> LocalProvider:
     """Make the provider."""
-    return LocalProvider(settings.section("local"))
+    return LocalProvider(section(settings, "local"))
 
 
 class LocalProvider:
@@ -78,6 +79,7 @@ class LocalProvider:
     """
 
     def __init__(self, settings: Settings) -> None:
+        refuse_others(settings, "local", ("context_tokens", "parallel", "threads"))
         self._context = _count(settings, "context_tokens", _CONTEXT_TOKENS)
         self._parallel = _count(settings, "parallel", _PARALLEL)
         self._compute = _count(settings, "threads", _usual_threads())
@@ -101,11 +103,17 @@ class LocalProvider:
         return texts + _TOKENS_PER_MESSAGE * len(request.messages) + _TOKENS_AROUND
 
     async def prepare(self, model: str, progress: Progress, *, download: bool) -> None:
-        """Fetch the model if we know where from, and it is not there yet."""
+        """Have the model here: one we know is fetched, others must be there."""
         if find_spec("xllamacpp") is None:
             raise ConfigError("local models need xllamacpp", EXTRA)
         known = named(model)
-        if known is None or known.path.exists():
+        if known is None:
+            try:
+                check_file(_path(model))
+            except ProviderError as error:
+                raise ConfigError(error.cause, error.remedy) from error
+            return
+        if known.path.exists():
             return
         if not download:
             raise ConfigError(

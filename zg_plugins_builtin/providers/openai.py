@@ -17,7 +17,7 @@ from zg_core.plugin_api import (
 )
 
 from ._chat_completions import Gathered, body_of, response_of
-from ._service import Service, model_info
+from ._service import Service, model_info, section
 from ._vendor import Vendor
 from ._wire_json import dump_json
 
@@ -34,7 +34,7 @@ _HIDDEN_TOKENS = 256
 def make(settings: Settings) -> OpenAIProvider:
     """Make the provider of OpenAI itself, or of another server by ``base_url``."""
     service = Service(provider="openai", package="openai", env="OPENAI_API_KEY")
-    return OpenAIProvider(service, settings.section("openai"))
+    return OpenAIProvider(service, section(settings, "openai"))
 
 
 class OpenAIProvider:

@@ -46,7 +46,7 @@ class _Profile:
         )
 
     def make(self, settings: Settings) -> OpenAIProvider:
-        from ._service import Service
+        from ._service import Service, section
         from .openai import OpenAIProvider
 
         service = Service(
@@ -55,7 +55,7 @@ class _Profile:
             env=self.env,
             base_url=self.base_url,
         )
-        return OpenAIProvider(service, settings.section(self.name))
+        return OpenAIProvider(service, section(settings, self.name))
 
 
 _OLLAMA = _Profile(
