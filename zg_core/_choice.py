@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from .config import Config, user_file
+from .config import Config, named_by, user_file
 from .errors import AmbiguousNameError, ConfigError, UnknownNameError
 from .specs import Detect, ProviderSpec
 
@@ -51,15 +51,9 @@ def choose_model(
     if argument:
         return ", ".join(parse_chain(argument, host)), "asked for"
     if config.model:
-        origin = config.origin("model")
-        try:
-            return ", ".join(parse_chain(config.model, host)), f"from {origin}"
-        except UnknownNameError as error:
-            raise ConfigError(
-                f"{error.cause}; the model is set by {origin}",
-                error.remedy,
-                **error.details,
-            ) from error
+        with named_by(config, "model"):
+            chain = ", ".join(parse_chain(config.model, host))
+        return chain, f"from {config.origin('model')}"
     detected = _detected(host, os.environ if environ is None else environ)
     if found := next(detected, None):
         return found

@@ -21,10 +21,14 @@ from pathlib import Path
 
 from .errors import WorkspaceError
 
-__all__ = ["FolderWorkspace"]
+__all__ = ["MAX_BYTES", "FolderWorkspace", "objection"]
+
+MAX_BYTES = 10_000_000
+"""The most that one file of a run may hold."""
 
 _MAX_NAME = 255  # bytes: what the common file systems take
 _MAX_PATH = 1_000  # bytes: what every platform's whole path still has room for
+_MAX_ROOT = 2_500  # bytes: what leaves room for such a path, of 4,096 on Linux
 _UNFINISHED = ".zg-writing-"  # begins the name of a file that is not whole yet
 
 # Flags that a platform does not have change nothing there.
@@ -57,7 +61,7 @@ class FolderWorkspace:
     """
 
     root: Path
-    max_bytes: int = 10_000_000
+    max_bytes: int = MAX_BYTES
 
     def list(self, folder: str = "") -> tuple[str, ...]:
         """Return the paths of all files below *folder*, sorted.
@@ -81,9 +85,9 @@ class FolderWorkspace:
                     raise
                 continue  # not made yet, or removed since it was seen
             paths = ["/".join((*parts, name)) for name in files]
-            found += [path for path in paths if not _objection(path)]
+            found += [path for path in paths if not objection(path)]
             deeper = [(*parts, name) for name in folders]
-            waiting += [path for path in deeper if not _objection("/".join(path))]
+            waiting += [path for path in deeper if not objection("/".join(path))]
         return tuple(sorted(found))
 
     def read(self, path: str) -> bytes:
@@ -120,11 +124,17 @@ class FolderWorkspace:
         Raises:
             WorkspaceError: If they cannot.
         """
+        _check_name(self.root)
         nearest = self.root
-        while not nearest.exists():
+        while not os.path.lexists(nearest):  # a link that leads nowhere is there
             nearest = nearest.parent
-        with FolderWorkspace(nearest)._open((), str(self.root)) as place:
-            place.probe()
+        try:
+            with FolderWorkspace(nearest)._open((), str(self.root)) as place:
+                place.probe()
+        except WorkspaceError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise _unusable(self.root, "it cannot be made there") from error
+            raise
 
     def sweep(self) -> None:
         """Remove what a writer that was killed has left; for the only owner alone."""
@@ -154,10 +164,7 @@ class FolderWorkspace:
         except FileNotFoundError as error:
             raise _refusal(path or "/".join(folders), error) from error
         except OSError as error:
-            raise WorkspaceError(
-                f"the folder {str(self.root)!r} cannot be used: {error.strerror}",
-                "choose another folder for the files",
-            ) from error
+            raise _unusable(self.root, error.strerror) from error
         try:
             for name in folders:
                 place.enter(name, make=make)
@@ -285,15 +292,15 @@ def _require(found: os.stat_result, kind: Callable[[int], bool], number: int) ->
 
 
 def _parts(path: str) -> tuple[str, ...]:
-    if objection := _objection(path):
+    if problem := objection(path):
         raise WorkspaceError(
-            f"{_shown(path)} {objection}",
+            f"{_shown(path)} {problem}",
             "name a file inside the run's folder, such as 'docs/plan.md'",
         )
     return tuple(path.split("/"))
 
 
-def _objection(path: str) -> str:
+def objection(path: str) -> str:
     """Say what is wrong with the text of a path; nothing if it is fine."""
     if not path.isprintable():  # NUL, line breaks, lone surrogates, bidi controls …
         return "has characters that cannot be shown"
@@ -311,6 +318,29 @@ def _objection(path: str) -> str:
     return ""
 
 
+def _check_name(folder: Path) -> None:
+    """Refuse a folder that could not be made, or not be written down in JSON."""
+    try:
+        whole, longest = len(str(folder).encode()), max(map(_size, folder.parts))
+    except UnicodeEncodeError as error:
+        raise _unusable(folder, "its name is not UTF-8") from error
+    if "\0" in str(folder):
+        raise _unusable(folder, "its name has a NUL character")
+    if longest > _MAX_NAME or whole > _MAX_ROOT:
+        raise _unusable(folder, "its name is too long")
+
+
+def _size(name: str) -> int:
+    return len(name.encode())
+
+
+def _unusable(folder: Path, why: str | None) -> WorkspaceError:
+    return WorkspaceError(
+        f"the folder {_shown(str(folder))} cannot be used: {why}",
+        "choose another folder for the files",
+    )
+
+
 def _refusal(path: str, error: OSError) -> WorkspaceError:
     known = _REASONS.get(error.errno or 0)
     reason, remedy = known or (f"cannot be used: {error.strerror}", _CHOOSE)
@@ -318,4 +348,4 @@ def _refusal(path: str, error: OSError) -> WorkspaceError:
 
 
 def _shown(path: str) -> str:
-    return repr(path if len(path) <= 100 else f"{path[:100]}…")
+    return repr(path if len(path) <= 200 else f"{path[:200]}…")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -18,7 +19,7 @@ from typing import Any
 from ._config_files import ConfigFile, find_project_file, home, read_file
 from ._config_keys import KEYS, PROJECT_KEYS, TABLES, check_value, parse_value
 from ._names import is_name, nearest, plugin_id
-from .errors import ConfigError
+from .errors import ConfigError, UnknownNameError
 from .usage import Limits
 
 __all__ = [
@@ -27,9 +28,11 @@ __all__ = [
     "data_dir",
     "load_config",
     "misspelt_variables",
+    "named_by",
     "user_file",
 ]
 
+_ARGUMENT, _DEFAULT = "argument", "default"
 _ROUTES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "technical": ("architect", "engineer", "operator"),
@@ -80,7 +83,7 @@ class Config:
 
     def origin(self, key: str) -> str:
         """Return where the value of a dotted key came from, for people."""
-        return self.origins.get(key, "default")
+        return self.origins.get(key, _DEFAULT)
 
     def items(self) -> Iterator[tuple[str, Any]]:
         """Yield every dotted key with its value, in the order of the documentation."""
@@ -138,7 +141,7 @@ def load_config(
     own = user_file(environ)
     if file := read_file(own):
         merged.add(f"user file {file.path}", check_file(file))
-    if file := find_project_file(cwd or Path.cwd()):
+    if file := find_project_file(cwd or _here()):
         values = check_file(file)
         _check_project(file, values, own)
         merged.narrow(f"project file {file.path}", values)
@@ -149,8 +152,29 @@ def load_config(
             merged.add(f"environment {name}", {key: value})
     given = {key: value for key, value in overrides.items() if value is not None}
     leaves = {k: check_value(k, v, "the arguments") for k, v in _leaves(given)}
-    merged.add("argument", leaves)
+    merged.add(_ARGUMENT, leaves)
     return merged.config()
+
+
+@contextmanager
+def named_by(config: Config, key: str) -> Iterator[None]:
+    """Look for what the configuration names, and say of it where that was set.
+
+    What the command line or the caller names stays an `UnknownNameError`.
+
+    Raises:
+        ConfigError: If a variable or a file names what is not there.
+    """
+    try:
+        yield
+    except UnknownNameError as error:
+        origin = config.origin(key)
+        if origin in (_ARGUMENT, _DEFAULT):
+            raise
+        what = key if "." in key else f"the {key}"
+        raise ConfigError(
+            f"{error.cause}; {what} is set by {origin}", error.remedy, **error.details
+        ) from error
 
 
 def misspelt_variables(environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -162,6 +186,15 @@ def misspelt_variables(environ: Mapping[str, str] | None = None) -> dict[str, st
     names = os.environ if environ is None else environ
     others = [n for n in names if n.startswith("ZG_") and n not in known]
     return {name: close for name in others if (close := nearest(name, known))}
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "the folder this was called in is no longer there", "go to another one"
+        ) from error
 
 
 def _leaves(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

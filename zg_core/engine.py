@@ -9,7 +9,7 @@ import anyio
 
 from ._machine import RunState, fold
 from ._secrets import Secrets
-from .config import Config, load_config
+from .config import Config, load_config, named_by
 from .errors import InputError, RunBusyError, RunNotFoundError
 from .events import CancelRequested, Event, RouteChosen, RunAccepted, RunCancelled
 from .journals import Journal
@@ -77,7 +77,11 @@ class Engine:
             if isinstance(journal, Journal):
                 yield cls(config, host, journal, secrets)
                 return
-            opened = open_journal(journal or config.journal, host)
+            if journal is None:
+                with named_by(config, "journal"):
+                    opened = open_journal(config.journal, host)
+            else:
+                opened = open_journal(journal, host)
             try:
                 yield cls(config, host, opened, secrets)
             finally:

@@ -63,8 +63,9 @@ class Progress(Protocol):
 class Preparing(Protocol):
     """What a provider may have besides: something to do before a model is used.
 
-    Whoever starts a run while a person watches calls it for the first model of
-    the run, before the run is accepted. Nobody calls it for a service.
+    Whoever starts a run while a person watches calls it for the models of the
+    run, in order, until one is ready, before the run is accepted. Nobody calls it
+    for a service.
     """
 
     async def prepare(self, model: str, progress: Progress, *, download: bool) -> None:
@@ -76,7 +77,8 @@ class Preparing(Protocol):
             download: Whether anything may be fetched.
 
         Raises:
-            ConfigError: If it is not here and may not, or cannot, be fetched.
+            ConfigError: If it is not here and may not, or cannot, be fetched, or
+                there is no key for it.
             ProviderError: If fetching it failed.
         """
         ...

@@ -323,6 +323,31 @@ async def test_a_providers_own_bug_is_named_and_the_next_model_is_asked() -> Non
     assert "the provider of scripted:one failed: KeyError" in failed.error.cause
 
 
+async def test_a_provider_that_asks_for_no_wait_gets_none() -> None:
+    class Impatient(ScriptedProvider):
+        busy = True
+
+        async def complete(self, request: zg.Request) -> zg.Response:
+            if self.busy:
+                self.busy = False
+                raise zg.RateLimitError("too many at once", retry_after=0.0)
+            return await super().complete(request)
+
+    async with zg.Engine.open(
+        Offering(a=ask()), Impatient("at last"), journal="memory", discover=False
+    ) as engine:
+        chosen = zg.RunOptions(model="scripted:one")
+        result = await engine.run(flow("a"), "x", options=chosen, run_id="r1")
+        [failed] = [
+            event
+            for event in await engine.journal.read("r1")
+            if isinstance(event, zg.ModelFailed)
+        ]
+
+    assert result.output == "at last"
+    assert failed.retry_in_seconds == 0.0
+
+
 async def test_a_tools_own_time_out_is_not_taken_for_ours() -> None:
     @zg.tool
     async def connects() -> None:

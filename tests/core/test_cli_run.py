@@ -199,6 +199,24 @@ def test_what_the_configuration_lacks_has_its_own_exit_code(zg: Caller) -> None:
     assert "zg-play needs the secret 'key'" in called.err
 
 
+def test_an_agent_that_cannot_be_made_fails_the_run(zg: Caller, play: Site) -> None:
+    play.install(
+        "zg-lazy",
+        """
+        import zg_core as zg
+
+        @zg.hookimpl
+        def zg_register_agents():
+            return [zg.AgentSpec(name="lazy", factory="zg_lazy:nowhere")]
+        """,
+    )
+
+    called = zg("run", "x", "--agent", "lazy")
+
+    assert called.code == 1
+    assert "agent 'lazy' from zg-lazy 1.0 could not be created" in called.err
+
+
 def test_a_limit_is_an_end(zg: Caller) -> None:
     called = zg("run", "x", "--workflow", "pair", "--max-calls", "1")
 
@@ -223,7 +241,7 @@ def refused(called: Called, code: int, cause: str, remedy: str = "") -> None:
         (" \n", "the objective is empty"),
         ("x" * 1_000_000, "the objective has 1,000,000 characters"),
         ("a\x1b[31mb", "the objective has the character U+001B at place 1"),
-        ("a\ud800", "the objective has the character U+D800 at place 1"),
+        ("a\ud800", "the objective is not UTF-8"),
     ],
 )
 def test_an_objective_nobody_can_work_on_is_refused(

@@ -93,4 +93,5 @@ def main(args: Sequence[str] | None = None) -> int:
         with Failures(invocation) as failures:
             code = zg.main(given, "zg", standalone_mode=False, obj=invocation)
             failures.exit_code = code if isinstance(code, int) else 0
+            stdout.flush()  # a failure of which is one of the command
     return failures.exit_code

@@ -16,6 +16,7 @@ from zg_core.results import result_of
 from ._interrupts import interruptible
 from ._output import Output
 from ._report import exit_code, print_result, print_steps
+from ._streams import StreamError
 from ._views import Lines, Silence, View
 
 __all__ = ["do"]
@@ -31,8 +32,20 @@ async def do(engine: Engine, run_id: str, output: Output, *, deltas: bool) -> in
         deltas: Whether answers are shown while they come.
 
     Raises:
-        JournalError: If the run cannot be read or recorded; nothing else.
+        JournalError: If the run cannot be read or recorded.
+        ZeroGravityError: If nobody reads what is shown; which stops the run.
     """
+    try:
+        return await _do(engine, run_id, output, deltas=deltas)
+    except StreamError as error:
+        raise ZeroGravityError(
+            f"standard output cannot be written: {error.strerror}",
+            f"go on with: zg runs resume {run_id}",
+            run_id=run_id,
+        ) from error
+
+
+async def _do(engine: Engine, run_id: str, output: Output, *, deltas: bool) -> int:
     error: ZeroGravityError | None = None
     with _view(output) as view:
         try:

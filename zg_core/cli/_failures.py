@@ -10,6 +10,7 @@ from zg_core._isolation import describe, traceback_of
 from zg_core.errors import InputError, ZeroGravityError
 
 from ._invocation import Invocation
+from ._streams import StreamError
 
 __all__ = ["Failures"]
 
@@ -54,6 +55,14 @@ class Failures:
             case ZeroGravityError():
                 self.exit_code = error.exit_code
                 output.error(error)
+            case StreamError():
+                self.exit_code = 1
+                output.error(
+                    ZeroGravityError(
+                        f"standard output cannot be written: {error.strerror}",
+                        "send it where there is room",
+                    )
+                )
             case _:
                 self.exit_code = 1
                 output.error(_unexpected(error, self._invocation.debug))

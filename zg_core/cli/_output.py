@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TextIO
 
 from zg_core._json import Json
@@ -62,7 +62,8 @@ class Output:
 
     def note(self, text: str) -> None:
         """Print a line about the command itself, to standard error."""
-        self.stderr.write(f"{plain(text)}\n")
+        with suppress(OSError):  # there is no other place to say so
+            self.stderr.write(f"{plain(text)}\n")
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Print rows under their columns' names, for people."""
@@ -82,8 +83,12 @@ class Output:
             "cause": error.cause,
             "remedy": error.remedy,
         }
-        self.document({"error": described})
-        if not self.as_json:
+        in_words = not self.as_json
+        try:
+            self.document({"error": described})
+        except OSError:  # standard output takes no more
+            in_words = True
+        if in_words:
             self.note(f"error: {error.cause}")
             for line in error.remedy.splitlines():
                 self.note(f"  {line}")

@@ -14,7 +14,7 @@ from zg_core.workflows import RunOptions, Workflow
 
 from ._invocation import Invocation
 from ._output import Output
-from ._starting import choose, settled
+from ._starting import choose, configured_workflow, settled
 from ._wanted import Wanted
 from ._words import in_words, model_line
 
@@ -73,7 +73,8 @@ async def _plan(
     The run is accepted by an engine whose journal is in memory, which checks all
     there is to check, and then forgotten.
     """
-    run_id = await engine.accept(engine.config.workflow, objective, options=options)
+    plan = configured_workflow(engine)
+    run_id = await engine.accept(plan, objective, options=options)
     workflow = fold(await engine.journal.read(run_id)).workflow
     if not workflow.routed:
         return workflow, None

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 
 from zg_core._json import Json
-from zg_core.errors import ZeroGravityError
+from zg_core.errors import ConfigError, ZeroGravityError
 from zg_core.events import Event, ModelAnswered, ModelCalled, ModelFailed
 from zg_core.results import RunResult
 
@@ -21,7 +21,7 @@ _CODES = {"completed": 0, "degraded": 4, "paused": 5, "cancelled": INTERRUPTED}
 
 def exit_code(result: RunResult, error: ZeroGravityError | None) -> int:
     """Return what a command that did the run exits with."""
-    if result.status == "failed" and error is not None:
+    if result.status == "failed" and isinstance(error, ConfigError):
         return error.exit_code
     return _CODES.get(result.status, 1)
 

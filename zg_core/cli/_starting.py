@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,12 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from zg_core._choice import choose_model, parse_chain, resolve_model
-from zg_core.config import Config
+from zg_core._workspace import MAX_BYTES, objection
+from zg_core.config import Config, named_by
 from zg_core.engine import Engine
-from zg_core.errors import ConfigError, InputError
+from zg_core.errors import ConfigError, InputError, ProviderError
 from zg_core.providers import Preparing
 from zg_core.running.accepting import check_objective, named_workflow
-from zg_core.workflows import RunOptions
+from zg_core.workflows import RunOptions, Workflow
 
 from ._doing import do
 from ._invocation import Invocation
@@ -23,7 +25,14 @@ from ._retention import forget_older
 from ._runs import whole_id
 from ._wanted import Wanted
 
-__all__ = ["choose", "read_files", "read_objective", "settled", "start"]
+__all__ = [
+    "choose",
+    "configured_workflow",
+    "read_files",
+    "read_objective",
+    "settled",
+    "start",
+]
 
 _STDIN = "-"
 _MOST = 1_000_000  # bytes of an objective; what is longer is refused for its length
@@ -55,11 +64,11 @@ async def start(
         check_objective(objective)
         model, _ = choose(engine, options)
         await _prepare(engine, model, output, download=wanted.download)
-        if config.retention_days:
-            await forget_older(engine, timedelta(days=config.retention_days))
         run_id = await engine.accept(
             config.workflow, objective, options=options, files=files
         )
+        if config.retention_days:
+            await forget_older(engine, timedelta(days=config.retention_days))
         deltas = output.terminal if wanted.stream is None else wanted.stream
         return await do(engine, run_id, output, deltas=deltas)
 
@@ -84,7 +93,7 @@ def choose(engine: Engine, options: RunOptions) -> tuple[str, str]:
             Those that are built in cannot; what others need only they know.
     """
     host = engine.host
-    steps = named_workflow(engine.config.workflow, host).steps
+    steps = configured_workflow(engine).steps
     agents = options.agents or tuple(s.agent for s in steps if not s.model)
     need_one = any(host.find("agent", agent).builtin for agent in agents)
     try:
@@ -95,33 +104,58 @@ def choose(engine: Engine, options: RunOptions) -> tuple[str, str]:
         return "", error.cause
 
 
+def configured_workflow(engine: Engine) -> Workflow:
+    """Return the workflow that is configured, or asked for on the command line.
+
+    Raises:
+        UnknownNameError: If there is none of that name; `ConfigError` if a variable
+            or a file says so.
+    """
+    with named_by(engine.config, "workflow"):
+        return named_workflow(engine.config.workflow, engine.host)
+
+
 async def _prepare(
     engine: Engine, chain: str, output: Output, *, download: bool
 ) -> None:
-    """Have the first model of a chain ready, if its provider has to do something."""
-    for link in parse_chain(chain, engine.host)[:1] if chain else ():
+    """Have a model of a chain ready: the first that can be had.
+
+    Raises:
+        ConfigError: If none can, with what the first lacks.
+        ProviderError: As well, if the first could not be fetched.
+    """
+    lacking: list[ConfigError | ProviderError] = []
+    for link in parse_chain(chain, engine.host) if chain else ():
         offer, model = resolve_model(link, engine.host)
         provider = engine.host.make(offer)
-        if isinstance(provider, Preparing):
-            await provider.prepare(model, output, download=download)
+        try:
+            if isinstance(provider, Preparing):
+                await provider.prepare(model, output, download=download)
+        except (ConfigError, ProviderError) as error:
+            lacking.append(error)
+        else:
+            return
+    if lacking:
+        raise lacking[0]
 
 
 def read_objective(text: str) -> str:
     """Return the objective; ``-`` means all of standard input.
 
     Raises:
-        InputError: If standard input is not text.
+        InputError: If it is not text.
     """
-    if text != _STDIN:
-        return text
-    content = sys.stdin.buffer.read(_MOST)
-    # What is too long may end within a character, and is refused for its length.
-    errors = "ignore" if len(content) == _MOST else "strict"
+    given = text == _STDIN
     try:
+        if not given:
+            return os.fsencode(text).decode()  # as it was typed, whatever the locale
+        content = _read_stdin(_MOST)
+        # What is too long may end within a character, and is refused for its length.
+        errors = "ignore" if len(content) == _MOST else "strict"
         return content.decode(errors=errors).removesuffix("\n")
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         raise InputError(
-            "the objective on standard input is not UTF-8",
+            f"the objective{' on standard input' if given else ''} is not UTF-8",
             "write it as UTF-8 text, and give other files with --input",
         ) from error
 
@@ -141,14 +175,30 @@ def read_files(paths: Sequence[str]) -> dict[str, bytes]:
                 "rename one of them",
             )
         try:
+            # A byte more than is allowed, for which it will be refused.
             if path == _STDIN:
-                files[name] = sys.stdin.buffer.read()
+                files[name] = _read_stdin(MAX_BYTES + 1)
             else:
-                files[name] = Path(path).read_bytes()
+                with Path(path).open("rb") as file:
+                    files[name] = file.read(MAX_BYTES + 1)
         except OSError as error:
             raise InputError(
                 f"{path} cannot be read: {error.strerror}",
                 "give files that exist and can be read",
                 file=path,
             ) from error
+        if problem := objection(name):
+            raise InputError(
+                f"the name of the file {path!r} {problem}",
+                "rename it, or give it on standard input: --input -",
+                file=path,
+            )
     return files
+
+
+def _read_stdin(most: int) -> bytes:
+    if not sys.stdin:  # the process was started without one
+        raise InputError(
+            "standard input is closed", "pipe something into it, or name a file"
+        )
+    return sys.stdin.buffer.read(most)

@@ -11,7 +11,11 @@ from typing import TextIO
 
 from zg_core._secrets import Secrets
 
-__all__ = ["own_streams"]
+__all__ = ["StreamError", "own_streams"]
+
+
+class StreamError(OSError):
+    """A standard stream takes no more: its disk is full, or its reader is gone."""
 
 
 class _Redacting(io.TextIOWrapper):
@@ -28,8 +32,21 @@ class _Redacting(io.TextIOWrapper):
         self._secrets = secrets
 
     def write(self, text: str) -> int:
-        super().write(self._secrets.redact(text))
+        with _stream_errors():
+            super().write(self._secrets.redact(text))
         return len(text)
+
+    def flush(self) -> None:
+        with _stream_errors():
+            super().flush()
+
+
+@contextlib.contextmanager
+def _stream_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StreamError(error.errno, error.strerror) from error
 
 
 @contextlib.contextmanager
@@ -53,8 +70,8 @@ def own_streams(secrets: Secrets) -> Iterator[tuple[TextIO, TextIO]]:
     finally:
         sys.stdout, sys.stderr = before
         for stream in (stdout, stderr):
-            # Whoever read it is gone; the command has been told already.
-            with contextlib.suppress(BrokenPipeError):
+            # What it does not take has been said already.
+            with contextlib.suppress(OSError):
                 stream.close()
         os.dup2(saved, 1)
         os.close(saved)

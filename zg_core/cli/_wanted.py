@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import functools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from pathlib import Path
+from functools import partial, wraps
 from typing import Any
 
 import click
@@ -28,7 +28,7 @@ class Wanted:
     max_tokens: int | None
     max_calls: int | None
     timeout: float | None
-    out: Path | None
+    out: str | None
     stream: bool | None
     download: bool
 
@@ -48,10 +48,26 @@ class Wanted:
         return RunOptions(
             model=", ".join((self.model, *self.fallback)) if self.model else None,
             agents=tuple(filter(None, map(str.strip, named.split(",")))),
-            out=str(self.out) if self.out else None,
+            out=self.out,
             follows=follows,
         )
 
+
+def _not_empty(_: click.Context, __: click.Parameter, given: Any) -> Any:
+    """Refuse what a variable that is not set leaves behind: ``--out "$DIR"``."""
+    for value in given if isinstance(given, tuple) else (given,):
+        if value is not None and not value.strip(", "):
+            raise click.BadParameter("it is empty")
+    return given
+
+
+def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is no amount")
+    return value
+
+
+_text_option = partial(click.option, callback=_not_empty)
 
 stream_option = click.option(
     "--stream/--no-stream",
@@ -60,13 +76,13 @@ stream_option = click.option(
 )
 
 _OPTIONS = (
-    click.option("--workflow", metavar="NAME", help="The workflow; else the usual."),
-    click.option("--agent", metavar="NAME", help="One agent alone (workflow solo)."),
-    click.option(
+    _text_option("--workflow", metavar="NAME", help="The workflow; else the usual."),
+    _text_option("--agent", metavar="NAME", help="One agent alone (workflow solo)."),
+    _text_option(
         "--agents", metavar="A,B", help="The only agents that may be chosen from."
     ),
-    click.option("--model", metavar="PROVIDER:MODEL", help="The model; else as found."),
-    click.option(
+    _text_option("--model", metavar="PROVIDER:MODEL", help="The model; else as found."),
+    _text_option(
         "--fallback",
         metavar="PROVIDER:MODEL",
         multiple=True,
@@ -75,6 +91,7 @@ _OPTIONS = (
     click.option(
         "--max-usd",
         type=click.FloatRange(min=0, min_open=True),
+        callback=_finite,
         metavar="USD",
         help="The most it may cost.",
     ),
@@ -93,12 +110,12 @@ _OPTIONS = (
     click.option(
         "--timeout",
         type=click.FloatRange(min=0, min_open=True),
+        callback=_finite,
         metavar="SECONDS",
         help="The longest it may take.",
     ),
-    click.option(
+    _text_option(
         "--out",
-        type=click.Path(path_type=Path),
         metavar="DIR",
         help="The folder for the files; else one of its own below ./zg-runs.",
     ),
@@ -116,7 +133,7 @@ _OPTIONS = (
 def wanted_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options to a command, which gets them as the argument ``wanted``."""
 
-    @functools.wraps(command)
+    @wraps(command)
     def call(**given: Any) -> Any:
         wanted = Wanted(**{f.name: given.pop(f.name) for f in fields(Wanted)})
         return command(wanted=wanted, **given)

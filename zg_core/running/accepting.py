@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from os.path import lexists
 from pathlib import Path
 
 from .._choice import choose_model
@@ -13,7 +14,7 @@ from .._machine import RunState, fold
 from .._names import new_run_id, valid_run_id
 from .._secrets import Secrets
 from .._workspace import FolderWorkspace
-from ..config import Config
+from ..config import Config, named_by
 from ..errors import (
     ConfigError,
     InputError,
@@ -116,7 +117,7 @@ async def accept(
     agents = tuple(host.find("agent", agent).qualified for agent in options.agents)
     plan = _with_agents(named_workflow(workflow, host), agents, host)
     if plan.routed:
-        host.find("classifier", config.classifier)
+        _check_routing(config, host)
     for model in (options.model, *(step.model for step in plan.steps)):
         if model:
             links(model, host)
@@ -145,6 +146,21 @@ async def accept(
     return run_id
 
 
+def _check_routing(config: Config, host: PluginHost) -> None:
+    """See that everybody is there who may have a say in a routed workflow.
+
+    Raises:
+        ConfigError: If the configuration names somebody who is not.
+    """
+    with named_by(config, "classifier"):
+        host.find("classifier", config.classifier)
+    for label, agents in config.routes.items():
+        key = f"routes.{label}"
+        with named_by(config, key):
+            for agent in agents if key in config.origins else ():
+                host.find("agent", agent)
+
+
 async def _check_free(run_id: str, journal: Journal) -> None:
     try:
         await journal.read(run_id, after=1)
@@ -162,8 +178,8 @@ def _undone_on_failure(folder: Path, paths: Iterable[str]) -> Iterator[None]:
     Raises:
         InputError: If the folder cannot be used: the user may name another.
     """
-    fresh = not folder.exists()
-    new = [folder / path for path in paths if not (folder / path).exists()]
+    fresh = not lexists(folder)
+    new = [folder / path for path in paths if not lexists(folder / path)]
     try:
         yield
     except ZeroGravityError as error:

@@ -136,7 +136,9 @@ class _Call:
                     return await self._once(link, request)
                 except ProviderError as error:
                     again = may_retry(error) and attempt.num < tries and not self._told
-                    wait = (error.retry_after or attempt.next_wait) if again else None
+                    asked = error.retry_after  # which may be 0
+                    soon = attempt.next_wait if asked is None else asked
+                    wait = soon if again else None
                     await self._failed(link, error, wait, last=last)
                     raise
         raise AssertionError("the last attempt returns or raises")  # pragma: no cover

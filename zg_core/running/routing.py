@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from .._isolation import contained
 from ..classifiers import Label
-from ..config import Config
+from ..config import Config, named_by
 from ..errors import RunError, ZeroGravityError
 from ..events import RouteChosen
 from ..plugins import PluginHost
@@ -34,7 +34,8 @@ async def route(
     Raises:
         RunError: If the classifier fails.
     """
-    name = host.find("classifier", config.classifier).qualified
+    with named_by(config, "classifier"):
+        name = host.find("classifier", config.classifier).qualified
     answer, error = await contained(ask_classifier(host, name, objective))
     if isinstance(error, ZeroGravityError):
         raise error
