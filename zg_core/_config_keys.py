@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from ._names import nearest
+from ._names import is_name, nearest
 from .errors import ConfigError
 
 __all__ = ["KEYS", "PROJECT_KEYS", "TABLES", "Key", "check_value", "parse_value"]
@@ -97,6 +97,31 @@ def _section(value: object) -> Mapping[str, Any]:
     raise ValueError
 
 
+def _qualified(value: object) -> str:
+    text = _text(value)
+    plugin, separator, name = text.rpartition(":")
+    if plugin and separator and is_name(name):
+        return text
+    raise ValueError
+
+
+def _policy(value: object) -> str:
+    if value in ("open", "allowlist", "locked"):
+        return str(value)
+    raise ValueError
+
+
+def _guardrail(value: object) -> Mapping[str, Any]:
+    rules = _section(value)
+    if (
+        rules.keys() - {"on_error", "timeout_seconds"}
+        or rules.get("on_error", "block") not in ("block", "allow")
+        or not _amount(rules.get("timeout_seconds", 1))
+    ):
+        raise ValueError
+    return rules
+
+
 _TEXT = Kind("text", _text)
 _AMOUNT = Kind("a number above zero", _amount, float)
 _COUNT = Kind("a whole number above zero", _count, int)
@@ -104,6 +129,12 @@ _FLAG = Kind("true or false", _flag, _parse_flag)
 _PLUGINS = Kind("a list of names of plugins", _names, _parse_names)
 _AGENTS = Kind("a list of names of agents", _some_names, _parse_names)
 _SECTION = Kind("a table", _section)
+_LIST = Kind("a list of names", _names, _parse_names)
+_QUALIFIED = Kind("a qualified name such as 'zg-words:count'", _qualified)
+_POLICY = Kind("'open', 'allowlist' or 'locked'", _policy)
+_RULES = Kind(
+    "a table with on_error ('block' or 'allow') and timeout_seconds", _guardrail
+)
 
 KEYS: Mapping[str, Key] = MappingProxyType(
     {
@@ -122,12 +153,38 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         "plugins.enable": Key(_PLUGINS, user=False),
         "plugins.off": Key(_FLAG, "ZG_DISABLE_PLUGINS", user=False),
         "plugins.strict": Key(_FLAG, "ZG_STRICT_PLUGINS", project=True),
+        "plugins.policy": Key(_POLICY, "ZG_PLUGINS_POLICY"),
+        "plugins.allow": Key(_PLUGINS),
+        "plugins.local": Key(Kind("a list of files", _names)),
         "plugins.config.*": Key(_SECTION),
+        "overrides.agents.*": Key(_QUALIFIED),
+        "overrides.tools.*": Key(_QUALIFIED),
+        "overrides.providers.*": Key(_QUALIFIED),
+        "overrides.classifiers.*": Key(_QUALIFIED),
+        "overrides.workflows.*": Key(_QUALIFIED),
+        "guardrails.enabled": Key(_LIST, "ZG_GUARDRAILS"),
+        "guardrails.*": Key(_RULES),
+        "exporters.enabled": Key(_LIST, "ZG_EXPORTERS"),
+        "observers.enabled": Key(_PLUGINS, "ZG_OBSERVERS"),
     }
 )
 """Every key, in the order in which they are shown; ``*`` stands for any name."""
 
-TABLES = ("limits", "routes", "plugins", "plugins.config")
+TABLES = (
+    "limits",
+    "routes",
+    "plugins",
+    "plugins.config",
+    "overrides",
+    "overrides.agents",
+    "overrides.tools",
+    "overrides.providers",
+    "overrides.classifiers",
+    "overrides.workflows",
+    "guardrails",
+    "exporters",
+    "observers",
+)
 PROJECT_KEYS = ", ".join(name for name, key in KEYS.items() if key.project)
 
 

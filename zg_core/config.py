@@ -60,7 +60,17 @@ class Config:
         plugins_enable: Plugins that are loaded all the same.
         plugins_off: Whether only the built-in plugin is loaded.
         plugins_strict: Whether anything wrong with a plugin is an error.
+        plugins_policy: Which plugins may be loaded: all, those that are allowed by
+            name, or those that are locked.
+        plugins_allow: The plugins that the policy ``allowlist`` allows.
+        plugins_local: Files that are plugins, beside the installed ones.
         plugins_config: The section of each plugin, by its id.
+        overrides_agents: What each agent's name is to mean instead; likewise
+            ``overrides_tools`` and so on for other kinds.
+        guardrails_enabled: The guardrails, in the order in which they check.
+        guardrails: What holds for each, by its name as it is written there.
+        exporters_enabled: The exporters that get events.
+        observers_enabled: The plugins whose hooks observe runs.
         origins: Where values came from, by dotted key; see `origin`.
     """
 
@@ -76,14 +86,42 @@ class Config:
     plugins_enable: tuple[str, ...] = ()
     plugins_off: bool = False
     plugins_strict: bool = False
+    plugins_policy: str = "open"
+    plugins_allow: tuple[str, ...] = ()
+    plugins_local: tuple[str, ...] = ()
     plugins_config: Mapping[str, Mapping[str, Any]] = field(
         default_factory=dict, repr=False
     )
+    overrides_agents: Mapping[str, str] = field(default_factory=dict)
+    overrides_tools: Mapping[str, str] = field(default_factory=dict)
+    overrides_providers: Mapping[str, str] = field(default_factory=dict)
+    overrides_classifiers: Mapping[str, str] = field(default_factory=dict)
+    overrides_workflows: Mapping[str, str] = field(default_factory=dict)
+    guardrails_enabled: tuple[str, ...] = ()
+    guardrails: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    exporters_enabled: tuple[str, ...] = ()
+    observers_enabled: tuple[str, ...] = ()
     origins: Mapping[str, str] = field(default_factory=dict)
 
     def origin(self, key: str) -> str:
         """Return where the value of a dotted key came from, for people."""
         return self.origins.get(key, _DEFAULT)
+
+    @property
+    def overrides(self) -> dict[str, str]:
+        """What the user put in the place of something else, by ``"kind:name"``."""
+        tables = {
+            "agent": self.overrides_agents,
+            "tool": self.overrides_tools,
+            "provider": self.overrides_providers,
+            "classifier": self.overrides_classifiers,
+            "workflow": self.overrides_workflows,
+        }
+        return {
+            f"{kind}:{name}": target
+            for kind, table in tables.items()
+            for name, target in table.items()
+        }
 
     def items(self) -> Iterator[tuple[str, Any]]:
         """Yield every dotted key with its value, in the order of the documentation."""
@@ -186,6 +224,13 @@ def misspelt_variables(environ: Mapping[str, str] | None = None) -> dict[str, st
     names = os.environ if environ is None else environ
     others = [n for n in names if n.startswith("ZG_") and n not in known]
     return {name: close for name in others if (close := nearest(name, known))}
+
+
+def _split_table(key: str) -> tuple[str, str]:
+    """Return the field that holds a table of named values, and the name in it."""
+    stems = (k.removesuffix("*") for k in KEYS if k.endswith("*"))
+    stem = next(stem for stem in stems if key.startswith(stem))
+    return stem.removesuffix(".").replace(".", "_"), key.removeprefix(stem)
 
 
 def _here() -> Path:
@@ -298,6 +343,9 @@ class _Merged:
                 plugin = plugin_id(key.removeprefix("plugins.config."))
                 sections[plugin] = value
                 origins[f"plugins.config.{plugin}"] = self._origins[key]
+            elif key not in KEYS:
+                table, name = _split_table(key)
+                fields.setdefault(table, {})[name] = value
             else:
                 fields[key.replace(".", "_")] = value
             origins.setdefault(key, self._origins[key])

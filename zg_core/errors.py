@@ -22,6 +22,7 @@ ZeroGravityError
 │   │   └── ToolTimeoutError          it took too long
 │   ├── OutputError           a model's answer does not fit the output schema
 │   ├── LimitError            a limit of the run was reached
+│   ├── GuardrailError        a guardrail refused something
 │   └── RunCancelledError     the run was cancelled
 ├── WorkspaceError            a file may not, or cannot, be read or written
 └── JournalError              the journal could not be read or written
@@ -42,6 +43,7 @@ __all__ = [
     "AmbiguousNameError",
     "ConfigError",
     "ContextLengthError",
+    "GuardrailError",
     "InputError",
     "JournalError",
     "LimitError",
@@ -224,6 +226,10 @@ class OutputError(RunError):
 
 class LimitError(RunError):
     """A limit of the run was reached (`details`: which, allowed, spent)."""
+
+
+class GuardrailError(RunError):
+    """A guardrail refused what goes in or out (`details`: guardrail, subject)."""
 
 
 class RunCancelledError(RunError):

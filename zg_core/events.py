@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from ._json import Json, JsonObject
+from .guardrails import Stage, Subject
 from .messages import ToolResult
 from .models import Response
 from .workflows import RunOptions, Workflow
@@ -20,6 +21,7 @@ __all__ = [
     "CancelRequested",
     "ErrorInfo",
     "Event",
+    "GuardrailDecided",
     "ModelAnswered",
     "ModelCalled",
     "ModelFailed",
@@ -136,6 +138,9 @@ class RunStarted(Event):
         api: The plugin API's version.
         python: Python's version.
         plugins: The plugins whose code was loaded by then.
+        overrides: What the user put in the place of something else: qualified name
+            by ``"kind:name"``.
+        policy: Which plugins the user trusts: ``open``, ``allowlist`` or ``locked``.
     """
 
     model: str
@@ -145,6 +150,8 @@ class RunStarted(Event):
     api: int
     python: str
     plugins: tuple[PluginInfo, ...] = ()
+    overrides: dict[str, str] = field(default_factory=dict)
+    policy: str = "open"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -369,6 +376,37 @@ class ToolFinished(Event):
     tool: str
     result: ToolResult
     duration_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardrailDecided(Event):
+    """A guardrail let something pass, changed it, or refused it.
+
+    Attributes:
+        guardrail: Qualified name of the guardrail.
+        stage: Where it stands.
+        subject: What it checked.
+        step: The step this belongs to; empty for the objective.
+        call_key: The model or tool call this belongs to; empty if to none.
+        allow: Whether the work may go on.
+        reason: Why, for people.
+        failed: Whether it gave no verdict: what then holds is the configuration's.
+        before_sha256: Digest of what it was given, as canonical JSON.
+        after_sha256: Digest of what the work goes on with; the same if unchanged.
+        replacement: What it was changed to; `None` if it was not.
+    """
+
+    guardrail: str
+    stage: Stage
+    subject: Subject
+    step: str
+    call_key: str
+    allow: bool
+    reason: str
+    failed: bool
+    before_sha256: str
+    after_sha256: str
+    replacement: Json = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,8 @@ from .classifiers import Classifier, Label
 from .contexts import Context, Workspace
 from .errors import *  # noqa: F403 - the whole tree is public
 from .errors import __all__ as _errors
+from .exporters import Exporter, Scrapable, Signal
+from .guardrails import Guardrail, Inspection, Stage, Subject, Verdict
 from .hookspecs import API, hookimpl
 from .messages import Message, Part, Role, Text, ToolCall, ToolResult
 from .models import (
@@ -27,7 +29,16 @@ from .models import (
     StopReason,
     ToolDefinition,
 )
+from .observers import (
+    ModelCallInfo,
+    RunInfo,
+    RunOutcome,
+    StepInfo,
+    StepOutcome,
+    ToolCallInfo,
+)
 from .providers import Preparing, Progress, Provider
+from .runtimes import Runtime
 from .settings import Settings
 from .signals import Retry
 from .specs import (
@@ -35,9 +46,12 @@ from .specs import (
     ClassifierSpec,
     CommandSpec,
     Detect,
+    ExporterSpec,
+    GuardrailSpec,
     HostInfo,
     JournalSpec,
     ProviderSpec,
+    RuntimeSpec,
     Spec,
     ToolSpec,
     WorkflowSpec,
@@ -56,13 +70,19 @@ __all__ = [
     "CommandSpec",
     "Context",
     "Detect",
+    "Exporter",
+    "ExporterSpec",
+    "Guardrail",
+    "GuardrailSpec",
     "HostInfo",
+    "Inspection",
     "JournalSpec",
     "Json",
     "JsonObject",
     "Label",
     "Limits",
     "Message",
+    "ModelCallInfo",
     "ModelInfo",
     "Part",
     "Preparing",
@@ -74,18 +94,30 @@ __all__ = [
     "Response",
     "Retry",
     "Role",
+    "RunInfo",
     "RunOptions",
+    "RunOutcome",
+    "Runtime",
+    "RuntimeSpec",
+    "Scrapable",
     "Settings",
+    "Signal",
     "Spec",
+    "Stage",
     "Step",
+    "StepInfo",
+    "StepOutcome",
     "StopReason",
+    "Subject",
     "Text",
     "Tool",
     "ToolCall",
+    "ToolCallInfo",
     "ToolDefinition",
     "ToolResult",
     "ToolSpec",
     "Usage",
+    "Verdict",
     "Workflow",
     "WorkflowSpec",
     "Workspace",

@@ -19,13 +19,30 @@ from .specs import Spec
 __all__ = ["LISTED", "Contribution", "Kind", "Registry", "Standing"]
 
 Kind: TypeAlias = Literal[
-    "agent", "tool", "provider", "classifier", "workflow", "journal", "command"
+    "agent",
+    "tool",
+    "provider",
+    "classifier",
+    "exporter",
+    "guardrail",
+    "workflow",
+    "journal",
+    "runtime",
+    "command",
 ]
 
 Standing: TypeAlias = Literal["active", "shadowed", "ambiguous"]
 """Whether a short name means the thing: yes; no, a built-in one; no, nothing."""
 
-LISTED: tuple[Kind, ...] = ("agent", "tool", "provider", "classifier", "workflow")
+LISTED: tuple[Kind, ...] = (
+    "agent",
+    "tool",
+    "provider",
+    "classifier",
+    "exporter",
+    "guardrail",
+    "workflow",
+)
 """Kinds that ``zg`` lists, each with a command of its plural's name."""
 
 

@@ -12,6 +12,8 @@ from typing import Any, Literal, TypeAlias
 
 from ._json import JsonObject
 from ._names import is_name
+from .exporters import Signal
+from .guardrails import Stage, Subject
 from .workflows import Workflow
 
 __all__ = [
@@ -20,11 +22,14 @@ __all__ = [
     "CommandSpec",
     "Detect",
     "Effect",
+    "ExporterSpec",
     "Factory",
+    "GuardrailSpec",
     "HostInfo",
     "JournalSpec",
     "ProviderSpec",
     "Risk",
+    "RuntimeSpec",
     "Spec",
     "ToolSpec",
     "WorkflowSpec",
@@ -203,6 +208,45 @@ class JournalSpec(Spec):
 
     Attributes:
         factory: Makes the `Journal` from one argument, the address after the scheme.
+    """
+
+    factory: Factory
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExporterSpec(Spec):
+    """An exporter. It is off until the user's configuration lists it.
+
+    Attributes:
+        factory: Makes the `Exporter`.
+        signals: What it makes of events.
+    """
+
+    factory: Factory
+    signals: frozenset[Signal] = frozenset({"events"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class GuardrailSpec(Spec):
+    """A guardrail. It is off until the user's configuration lists it.
+
+    Attributes:
+        factory: Makes the `Guardrail`.
+        stages: Where it stands.
+        subjects: What of it it checks there; empty is all.
+    """
+
+    factory: Factory
+    stages: frozenset[Stage]
+    subjects: frozenset[Subject] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuntimeSpec(Spec):
+    """A runtime, which ``zg run --runtime`` names.
+
+    Attributes:
+        factory: Makes the `Runtime`.
     """
 
     factory: Factory

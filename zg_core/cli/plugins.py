@@ -114,7 +114,7 @@ def _facts(plugin: PluginRecord) -> Iterator[tuple[str, str]]:
     if copy:
         yield "path", copy.root
     if plugin.loading:
-        yield "hooks", ", ".join(plugin.loading.hooks) or "none"
+        yield "hooks", ", ".join(n for n, _ in plugin.loading.hooks) or "none"
     for kind, names in plugin.contributes.items():
         yield f"{kind}s", ", ".join(names)
 
@@ -123,6 +123,6 @@ def _document(plugin: PluginRecord) -> JsonObject:
     loading = plugin.loading
     return {
         **plugin.document(),
-        "hooks": list(loading.hooks) if loading else [],
+        "hooks": [name for name, _ in loading.hooks] if loading else [],
         "traceback": loading.traceback if loading else "",
     }

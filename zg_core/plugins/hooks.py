@@ -21,15 +21,18 @@ from ..specs import (
     AgentSpec,
     ClassifierSpec,
     CommandSpec,
+    ExporterSpec,
+    GuardrailSpec,
     JournalSpec,
     ProviderSpec,
+    RuntimeSpec,
     Spec,
     ToolSpec,
     WorkflowSpec,
 )
 from .diagnose import Findings
 
-__all__ = ["HOOKS", "HookManager"]
+__all__ = ["HOOKS", "KNOWN", "HookManager"]
 
 HOOKS: Mapping[str, tuple[Kind, type[Spec]]] = MappingProxyType(
     {
@@ -37,12 +40,18 @@ HOOKS: Mapping[str, tuple[Kind, type[Spec]]] = MappingProxyType(
         "zg_register_tools": ("tool", ToolSpec),
         "zg_register_providers": ("provider", ProviderSpec),
         "zg_register_classifiers": ("classifier", ClassifierSpec),
+        "zg_register_exporters": ("exporter", ExporterSpec),
+        "zg_register_guardrails": ("guardrail", GuardrailSpec),
         "zg_register_workflows": ("workflow", WorkflowSpec),
         "zg_register_journals": ("journal", JournalSpec),
+        "zg_register_runtimes": ("runtime", RuntimeSpec),
         "zg_register_commands": ("command", CommandSpec),
     }
 )
 """What each hook offers, and the specs it returns, in the order they are asked."""
+
+KNOWN: tuple[str, ...] = tuple(n for n in vars(hookspecs) if n.startswith("zg_"))
+"""All hooks there are, in the order of their file."""
 
 
 class _Hooks:
@@ -83,7 +92,7 @@ class HookManager(pluggy.PluginManager):
             return []
         return [
             (hook, implementation)
-            for hook in HOOKS
+            for hook in KNOWN
             for implementation in getattr(self.hook, hook).get_hookimpls()
             if implementation.plugin_name == findings.plugin
         ]
@@ -108,7 +117,7 @@ class HookManager(pluggy.PluginManager):
                 continue
             marked += 1
             hook = marks.get("specname") or name
-            if hook not in HOOKS:
+            if hook not in KNOWN:
                 if not marks.get("optionalhook"):
                     _note_unknown(hook, findings)
             elif marks.get("wrapper") or marks.get("hookwrapper"):
@@ -123,7 +132,7 @@ class HookManager(pluggy.PluginManager):
 
 
 def _note_unknown(hook: str, findings: Findings) -> None:
-    close = nearest(hook, HOOKS)
+    close = nearest(hook, KNOWN)
     meant = f"; {close!r} may be meant" if close else ""
     findings.add("ZG203", f"has a hook {hook!r}, which is not known{meant}")
 

@@ -47,7 +47,7 @@ class Loaded:
 
     Attributes:
         imported: Whether its code could be imported.
-        hooks: Names of its hooks.
+        hooks: Its hooks: the name of each, and what implements it.
         contributions: What it offers.
         diagnostics: What is not right with it.
         seconds: How long it took.
@@ -55,7 +55,7 @@ class Loaded:
     """
 
     imported: bool
-    hooks: tuple[str, ...]
+    hooks: tuple[tuple[str, pluggy.HookImpl], ...]
     contributions: tuple[Contribution, ...]
     diagnostics: tuple[Diagnostic, ...]
     seconds: float
@@ -90,12 +90,13 @@ def load(
         elif _is_plugin(source, plugin, info, findings):
             hooks = manager.connect(plugin, findings)
         for hook, implementation in hooks:
-            answer = _answer(hook, implementation, info, findings)
-            _collect(hook, answer, specs, findings)
+            if hook in HOOKS:
+                answer = _answer(hook, implementation, info, findings)
+                _collect(hook, answer, specs, findings)
         contributions = tuple(_contributions(source, specs, builtin_tools, findings))
     return Loaded(
         imported=caught.error is None,
-        hooks=tuple(hook for hook, _ in hooks),
+        hooks=tuple(hooks),
         contributions=contributions,
         diagnostics=tuple(findings.diagnostics),
         seconds=time.perf_counter() - began,

@@ -11,9 +11,12 @@ from .._isolation import contain, describe
 from ..agents import Agent
 from ..classifiers import Classifier
 from ..errors import PluginError, ZeroGravityError
+from ..exporters import Exporter
+from ..guardrails import Guardrail
 from ..journals import Journal
 from ..providers import Provider
 from ..registry import Contribution, Kind
+from ..runtimes import Runtime
 from ..settings import Settings
 from ..specs import ToolSpec, WorkflowSpec
 from ..tools import Tool
@@ -29,7 +32,10 @@ _SHAPES: Mapping[Kind, tuple[type, str, int]] = MappingProxyType(
         "tool": (Tool, "call", 2),
         "provider": (Provider, "complete", 1),
         "classifier": (Classifier, "classify", 1),
+        "exporter": (Exporter, "export", 1),
+        "guardrail": (Guardrail, "check", 2),
         "journal": (Journal, "claim", 1),
+        "runtime": (Runtime, "submit", 2),
     }
 )
 """What an object of each kind must be, and how many arguments its method gets."""
