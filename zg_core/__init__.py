@@ -73,6 +73,11 @@ if TYPE_CHECKING:
         PluginHost,
         PluginRecord,
     )
+    from .provenance import (
+        Deed,
+        Explanation,
+        explain,
+    )
     from .registry import (
         Contribution,
     )
@@ -108,12 +113,14 @@ __all__ = [
     "Context",
     "ContextLengthError",
     "Contribution",
+    "Deed",
     "Detect",
     "Diagnostic",
     "ENDED",
     "Engine",
     "ErrorInfo",
     "Event",
+    "Explanation",
     "Exporter",
     "ExporterSpec",
     "Guardrail",
@@ -230,6 +237,7 @@ __all__ = [
     "decode_event",
     "encode_event",
     "event_document",
+    "explain",
     "hookimpl",
     "json_option",
     "load_config",
@@ -298,6 +306,11 @@ _PLACES = {
         "Diagnostic",
         "PluginHost",
         "PluginRecord",
+    ),
+    ".provenance": (
+        "Deed",
+        "Explanation",
+        "explain",
     ),
     ".registry": ("Contribution",),
     ".results": (

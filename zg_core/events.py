@@ -299,7 +299,8 @@ class ModelCalled(Event):
 
     Attributes:
         call_key: The call within its run: step, digest of the request, occurrence.
-        model: ``"provider:model"``, the provider's name qualified.
+        model: ``"provider:model"``, as the user writes it.
+        provider: Qualified name of the provider.
         attempt: 1 for the first try of this call, counted over the chain.
         reserved_tokens: The most it may use, in and out.
         reserved_usd: What that may cost; `None` if the price is unknown.
@@ -308,6 +309,7 @@ class ModelCalled(Event):
     step: str
     call_key: str
     model: str
+    provider: str = ""
     attempt: int = 1
     reserved_tokens: int = 0
     reserved_usd: float | None = None

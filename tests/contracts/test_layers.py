@@ -24,6 +24,7 @@ LAYERS: tuple[set[str], ...] = (
     {"tools"},
     {"_codec", "_machine", "_schema", "_workspace"},
     {"results", "_memory_journal", "hookspecs", "registry"},
+    {"provenance"},
     {"plugin_api", "_config_files", "_config_keys"},
     {"config"},
     {"plugins"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 
@@ -15,6 +15,7 @@ from zg_core.engine import Engine
 from zg_core.errors import InputError, RunNotFoundError
 from zg_core.events import Event, RunStatus
 from zg_core.journals import RunSummary
+from zg_core.provenance import Explanation, explain
 from zg_core.results import result_of
 from zg_core.running.run import DONE
 
@@ -27,6 +28,7 @@ from ._words import in_words, local_time, model_line
 
 __all__ = [
     "cancel_run",
+    "explain_run",
     "list_runs",
     "remove_runs",
     "resume_run",
@@ -89,6 +91,47 @@ def _print_events(output: Output, events: Sequence[Event]) -> None:
     for event in events:
         if text := in_words(event):
             output.say(f"{event.seq:>4}  {local_time(event.at)}  {text}")
+
+
+async def explain_run(invocation: Invocation, name: str) -> None:
+    """Print who decided and did what in a run."""
+    output = invocation.output
+    async with invocation.engine(invocation.config()) as engine:
+        found = explain(await engine.journal.read(await whole_id(engine, name)))
+    output.document({"schema": 1, **found.document()})
+    for label, value in _environment(found):
+        output.say(f"{label:<10}{value}")
+    output.say()
+    output.table(
+        ["", "STEP", "WHO", "VERSION", "DID", "WHAT", "WHY"],
+        [
+            (
+                deed.seq,
+                deed.step,
+                f"{deed.name}*" if deed.overridden else deed.name,
+                deed.plugin.version if deed.plugin else None,
+                deed.verb,
+                deed.what,
+                deed.why[:200],
+            )
+            for deed in found.deeds
+        ],
+    )
+
+
+def _environment(found: Explanation) -> Iterator[tuple[str, str]]:
+    yield "run", found.run_id
+    if not found.core:
+        yield "", "nobody has begun it yet"
+        return
+    yield "core", f"zerogravity {found.core} (plugin API {found.api})"
+    yield "python", found.python
+    yield "policy", found.policy
+    for plugin in found.plugins:
+        digest = f", RECORD {plugin.record_sha256[:12]}" if plugin.record_sha256 else ""
+        yield "plugin", f"{plugin.id} {plugin.version}{digest}"
+    for replaced, name in found.overrides.items():
+        yield "override", f"* {name} in the place of {replaced}"
 
 
 async def resume_run(invocation: Invocation, name: str, *, stream: bool | None) -> int:

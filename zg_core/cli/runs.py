@@ -1,4 +1,4 @@
-"""``zg runs``: list runs, look at one, take it up again, end it, forget it."""
+"""``zg runs``: list, show, explain, take up again, end and forget runs."""
 
 from __future__ import annotations
 
@@ -72,6 +72,21 @@ def show(run: str, events: bool) -> None:
     from ._runs import show_run
 
     anyio.run(partial(show_run, current_invocation(), run, events=events))
+
+
+@runs.command("explain", epilog="Example: zg runs explain last")
+@click.argument("run")
+@json_option
+def explain(run: str) -> None:
+    """Show which plugin, at which version, decided and did what, and why.
+
+    All of it is from the journal, so the plugins may be gone by now.
+    """
+    import anyio
+
+    from ._runs import explain_run
+
+    anyio.run(partial(explain_run, current_invocation(), run))
 
 
 @runs.command("resume", epilog="Example: zg runs resume last")

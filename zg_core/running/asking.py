@@ -36,11 +36,13 @@ class Link:
 
     Attributes:
         name: ``"provider:model"``, as the user writes it.
+        offer: Qualified name of the provider.
         model: The model's name, as its provider knows it.
         free: Whether its calls cost nothing.
     """
 
     name: str
+    offer: str
     model: str
     free: bool
     provider: Provider
@@ -67,7 +69,13 @@ def _link(text: str, host: PluginHost) -> Link:
     spec = contribution.spec
     assert isinstance(spec, ProviderSpec)
     provider = cast(Provider, host.make(contribution))
-    return Link(name=text, model=model, free=spec.free, provider=provider)
+    return Link(
+        name=text,
+        offer=contribution.qualified,
+        model=model,
+        free=spec.free,
+        provider=provider,
+    )
 
 
 class Names:

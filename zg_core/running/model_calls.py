@@ -168,6 +168,7 @@ class _Call:
                     step=self._step,
                     call_key=self._key,
                     model=link.name,
+                    provider=link.offer,
                     attempt=self._attempt,
                     reserved_tokens=tokens,
                     reserved_usd=usd,
