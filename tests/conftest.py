@@ -14,6 +14,7 @@ from zg_core.testing.wire import serve_apart
 settings.register_profile("busy", deadline=None)
 settings.load_profile("busy")
 
+pytest_plugins = ["zg_core._pytest_plugin"]
 _OURS = ("ZG_", "OPENAI_", "ANTHROPIC_")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import zg_core as zg
 
@@ -19,18 +19,35 @@ class FunctionAgent:
         return await self.function(ctx)
 
 
+class FunctionGuardrail:
+    """A guardrail whose ``check`` is a function."""
+
+    def __init__(self, function: Callable[[Any, zg.Inspection], Any]) -> None:
+        self.check = function
+
+
 class Offering:
-    """Offers agents, made of functions or objects, and tools."""
+    """Offers agents, made of functions or objects, and tools.
+
+    Guardrails and exporters are functions or objects too; the ``spec`` of a guardrail
+    says where it stands, which otherwise is everywhere.
+    """
 
     def __init__(
         self,
         *tools: zg.ToolSpec,
+        called: str = "",
         classifiers: dict[str, object] | None = None,
+        guardrails: dict[str, Any] | None = None,
+        exporters: dict[str, object] | None = None,
         **agents: Any,
     ) -> None:
+        self.__name__ = called or type(self).__name__
         self._tools = tools
         self._agents = agents
         self._classifiers = classifiers or {}
+        self._guardrails = guardrails or {}
+        self._exporters = exporters or {}
 
     @zg.hookimpl
     def zg_register_agents(self) -> list[zg.AgentSpec]:
@@ -48,6 +65,24 @@ class Offering:
         return [
             zg.ClassifierSpec(name=name, factory=lambda c=c: c)
             for name, c in self._classifiers.items()
+        ]
+
+    @zg.hookimpl
+    def zg_register_guardrails(self) -> list[zg.GuardrailSpec]:
+        return [
+            zg.GuardrailSpec(
+                name=name,
+                factory=lambda g=g: g if hasattr(g, "check") else FunctionGuardrail(g),
+                **getattr(g, "spec", {"stages": frozenset(get_args(zg.Stage))}),
+            )
+            for name, g in self._guardrails.items()
+        ]
+
+    @zg.hookimpl
+    def zg_register_exporters(self) -> list[zg.ExporterSpec]:
+        return [
+            zg.ExporterSpec(name=name, factory=lambda e=e: e)
+            for name, e in self._exporters.items()
         ]
 
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ._memory_journal import (
         MemoryJournal,
     )
+    from ._processes import (
+        Process,
+    )
     from .cli import (
         current_invocation,
         json_option,
@@ -155,6 +158,7 @@ __all__ = [
     "PluginLoaded",
     "PluginRecord",
     "Preparing",
+    "Process",
     "Progress",
     "Progressed",
     "Provider",
@@ -254,6 +258,7 @@ _PLACES = {
         "event_document",
     ),
     "._memory_journal": ("MemoryJournal",),
+    "._processes": ("Process",),
     ".cli": (
         "current_invocation",
         "json_option",

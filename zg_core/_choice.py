@@ -108,9 +108,9 @@ def resolve_model(link: str, host: PluginHost) -> tuple[Contribution, str]:
 
 def _find(link: str, host: PluginHost) -> tuple[Contribution, str]:
     head, _, rest = link.partition(":")
-    for offer in host.builtin("provider"):
-        if offer.name == head:  # which no plugin of that name can take away
-            return offer, rest
+    if any(offer.name == head for offer in host.builtin("provider")):
+        # Which no plugin of that name can take away; the user can.
+        return host.find("provider", head), rest
     if rest and any(plugin.id == head for plugin in host.plugins):
         name, _, model = rest.partition(":")
         try:

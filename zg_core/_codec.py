@@ -10,6 +10,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from . import events
+from ._adapters import adapter_of
 from ._json import Json, JsonObject
 from .errors import JournalError
 from .events import Event, Requested, UnknownEvent
@@ -43,7 +44,7 @@ def _adapter(kind: type) -> TypeAdapter[Any]:
     if kind not in _ADAPTERS:
         # A dataclass by itself takes no configuration; a union passes it down.
         union: Any = kind | None
-        _ADAPTERS[kind] = TypeAdapter(union, config=_CONFIG)
+        _ADAPTERS[kind] = adapter_of(union, _CONFIG)
     return _ADAPTERS[kind]
 
 

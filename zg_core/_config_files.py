@@ -12,6 +12,7 @@ from typing import Any
 from .errors import ConfigError
 
 __all__ = [
+    "LOCK_FILE",
     "PROJECT_FILE",
     "ConfigFile",
     "find_project_file",
@@ -21,6 +22,7 @@ __all__ = [
 ]
 
 PROJECT_FILE = "zg.toml"
+LOCK_FILE = "zg-plugins.lock"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from .events import (
     CancelRequested,
     ErrorInfo,
     Event,
+    GuardrailDecided,
     ModelAnswered,
     ModelCalled,
     ModelFailed,
@@ -89,6 +90,8 @@ class RunState:
 
     Attributes:
         workflow: The steps that take part.
+        objective: What it is for, as the guardrails left it.
+        objective_passed: Qualified names of the guardrails that let it pass.
         agents: The qualified name of each step's agent, by step.
         steps: All steps, those that do not take part included.
         artifacts: The latest version of each file, by path.
@@ -101,7 +104,9 @@ class RunState:
 
     accepted: RunAccepted
     workflow: Workflow
+    objective: str
     steps: Mapping[str, StepState]
+    objective_passed: tuple[str, ...] = ()
     status: RunStatus = "running"
     agents: Mapping[str, str] = field(default_factory=dict)
     started: RunStarted | None = None
@@ -150,6 +155,7 @@ def fold(events: Iterable[Event]) -> RunState:
     state = RunState(
         accepted=first,
         workflow=first.workflow,
+        objective=first.objective,
         steps={
             s.name: StepState(name=s.name, agent=s.agent) for s in first.workflow.steps
         },
@@ -198,6 +204,8 @@ def _changes(state: RunState, event: Event) -> Mapping[str, Any]:
             return _started(state, event)
         case PluginLoaded():
             return {"plugins": (*state.plugins, event.plugin)}
+        case GuardrailDecided(subject="objective"):
+            return _guarded(state, event)
         case RouteChosen():
             return _routed(state, event)
         case RunResumed():
@@ -321,6 +329,17 @@ def _wrote(state: RunState, event: ArtifactWritten) -> Mapping[str, Any]:
         return {"artifacts": files}
     step = replace(step, artifacts=_united(step.artifacts, (event.path,)))
     return {"artifacts": files, **_with_step(state, step)}
+
+
+def _guarded(state: RunState, event: GuardrailDecided) -> Mapping[str, Any]:
+    """Take the objective as a guardrail leaves it; a refused one begins anew."""
+    if not event.allow:
+        return {"objective": state.accepted.objective, "objective_passed": ()}
+    changed = event.replacement is not None
+    return {
+        "objective": event.replacement if changed else state.objective,
+        "objective_passed": (*state.objective_passed, event.guardrail),
+    }
 
 
 def _routed(state: RunState, event: RouteChosen) -> Mapping[str, Any]:

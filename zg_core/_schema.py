@@ -17,6 +17,7 @@ from functools import lru_cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
+from ._adapters import adapter_of
 from ._json import Json, JsonObject
 from ._names import clean_description
 from .contexts import Context
@@ -131,7 +132,7 @@ class _Signature:
 
 @lru_cache(maxsize=1024)
 def _signature(function: Callable[..., Any]) -> _Signature:
-    from pydantic import ConfigDict, TypeAdapter
+    from pydantic import ConfigDict
     from pydantic.errors import PydanticUserError
     from typing_extensions import TypedDict
 
@@ -147,7 +148,7 @@ def _signature(function: Callable[..., Any]) -> _Signature:
                 fields[parameter.name] = _field(parameter, hint, description)
         shape = TypedDict("shape", fields)  # type: ignore[misc]  # made at run time
         shape.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
-        adapter = TypeAdapter(shape)
+        adapter = adapter_of(shape)
         schema = adapter.json_schema(schema_generator=_untitled())
     except (PydanticUserError, NameError, TypeError, ValueError) as error:
         name = getattr(function, "__qualname__", repr(function))

@@ -16,7 +16,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ._config_files import ConfigFile, find_project_file, home, read_file
+from ._config_files import (
+    LOCK_FILE,
+    ConfigFile,
+    find_project_file,
+    home,
+    read_file,
+)
 from ._config_keys import KEYS, PROJECT_KEYS, TABLES, check_value, parse_value
 from ._names import is_name, nearest, plugin_id
 from .errors import ConfigError, UnknownNameError
@@ -27,6 +33,7 @@ __all__ = [
     "check_file",
     "data_dir",
     "load_config",
+    "lock_path",
     "misspelt_variables",
     "named_by",
     "user_file",
@@ -154,6 +161,22 @@ def data_dir(environ: Mapping[str, str] | None = None) -> Path:
 
         folder = user_data_path("zerogravity", appauthor=False)
     return folder
+
+
+def lock_path(
+    *, cwd: Path | None = None, environ: Mapping[str, str] | None = None
+) -> Path:
+    """Return the path of the file that locks plugins, whether or not it exists.
+
+    It stands beside the project's file; without one, beside the user's own.
+
+    Args:
+        cwd: Where to look for the project's file; the current directory if `None`.
+        environ: The environment; the process's if `None`.
+    """
+    project = find_project_file(cwd or _here())
+    beside = project.path if project else user_file(environ)
+    return beside.with_name(LOCK_FILE)
 
 
 def load_config(
@@ -312,6 +335,8 @@ class _Merged:
     def add(self, origin: str, values: Mapping[str, Any]) -> None:
         """Put *values* before those there are; but what is disabled stays so."""
         for key, value in values.items():
+            if key == "plugins.disable":  # whoever names a plugin last, named it
+                self._origins |= {f"{key}.{name}": origin for name in value}
             if key == "plugins.disable" and key in self._values:
                 self._values[key] = tuple(dict.fromkeys((*self._values[key], *value)))
                 self._origins[key] += f", {origin}"
@@ -348,11 +373,10 @@ class _Merged:
                 fields.setdefault(table, {})[name] = value
             else:
                 fields[key.replace(".", "_")] = value
-            origins.setdefault(key, self._origins[key])
         return Config(
             **fields,
             limits=Limits(**limits),
             routes=routes,
             plugins_config=sections,
-            origins=origins,
+            origins={**self._origins, **origins},
         )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 
 import anyio
 
@@ -12,11 +12,14 @@ from ._secrets import Secrets
 from .config import Config, load_config, named_by
 from .errors import InputError, RunBusyError, RunNotFoundError
 from .events import CancelRequested, Event, RouteChosen, RunAccepted, RunCancelled
+from .exporters import Exporter
 from .journals import Journal
 from .plugins import PluginHost
 from .results import RunResult, result_of
 from .running.accepting import accept, check_objective, named_workflow
+from .running.exporting import Exporting
 from .running.journal_address import open_journal
+from .running.observing import Observing
 from .running.pump import pumped
 from .running.recorder import Listener, Recorder, TextDelta
 from .running.routing import route
@@ -42,6 +45,7 @@ class Engine:
         self.host = host
         self.journal = journal
         self._secrets = secrets
+        self._exporting = Exporting(config, host)
 
     @classmethod
     @asynccontextmanager
@@ -50,7 +54,7 @@ class Engine:
         *plugins: object,
         config: Config | None = None,
         journal: Journal | str | None = None,
-        discover: bool = True,
+        discover: bool | Collection[str] = True,
         secrets: Secrets | None = None,
     ) -> AsyncGenerator[Engine, None]:
         """Open an engine; what it opened is closed with it.
@@ -60,7 +64,8 @@ class Engine:
             config: The configuration; by default environment and files decide.
             journal: A journal, which stays open, or an address as in the
                 configuration: ``"sqlite:///runs.db"``, ``"memory"``.
-            discover: Whether installed plugins are looked for at all.
+            discover: Whether installed plugins are looked for at all; or what those
+                are called, beside the built-in one, that alone are.
             secrets: Where to put the secrets that plugins ask for, to be kept out
                 of whatever else the caller prints.
 
@@ -73,23 +78,25 @@ class Engine:
         host = PluginHost.open(
             config, *plugins, discover=discover, on_secret=secrets.add
         )
-        try:
-            if isinstance(journal, Journal):
-                yield cls(config, host, journal, secrets)
-                return
-            if journal is None:
-                with named_by(config, "journal"):
-                    opened = open_journal(config.journal, host)
-            else:
-                opened = open_journal(journal, host)
-            try:
-                yield cls(config, host, opened, secrets)
-            finally:
-                with anyio.CancelScope(shield=True):
-                    await opened.close()
-        finally:
-            with anyio.CancelScope(shield=True):
-                await host.close()
+        async with AsyncExitStack() as opened:
+            opened.push_async_callback(_shielded, host.close)
+            if not isinstance(journal, Journal):
+                journal = _journal(journal, config, host)
+                opened.push_async_callback(_shielded, journal.close)
+            engine = cls(config, host, journal, secrets)
+            opened.push_async_callback(_shielded, engine._exporting.close)
+            yield engine
+
+    def exporter(self, name: str) -> Exporter:
+        """Return an exporter, which gets the events of all runs from now on.
+
+        Those that are enabled are made by the first run. The engine closes it.
+
+        Raises:
+            UnknownNameError: If no plugin offers one of that name.
+            PluginError: If it cannot be made.
+        """
+        return self._exporting.exporter(name)
 
     # -- Runs ------------------------------------------------------------------------
 
@@ -295,8 +302,16 @@ class Engine:
         self, run_id: str, epoch: int, listener: Listener | None
     ) -> AsyncGenerator[tuple[Recorder, list[Event]], None]:
         """Hold a claimed run: its pen, and its events until now."""
+        observing: Observing | None = None
         try:
             events = await self.journal.read(run_id)
+            watchers: list[Callable[[Event], None]] = []
+            if self.config.observers_enabled:
+                observing = Observing(self.config, self.host, events)
+                watchers.append(observing.emit)
+            if self._exporting.begin():
+                self._exporting.emit(events[0])  # what all others are about
+                watchers.append(self._exporting.emit)
             recorder = Recorder(
                 self.journal,
                 run_id,
@@ -304,8 +319,23 @@ class Engine:
                 events,
                 secrets=self._secrets,
                 listener=listener,
+                watchers=watchers,
             )
             yield recorder, events
         finally:
             with anyio.CancelScope(shield=True):
+                if observing:
+                    await observing.close()
                 await self.journal.release(run_id, epoch)
+
+
+def _journal(address: str | None, config: Config, host: PluginHost) -> Journal:
+    if address is not None:
+        return open_journal(address, host)
+    with named_by(config, "journal"):
+        return open_journal(config.journal, host)
+
+
+async def _shielded(close: Callable[[], Awaitable[None]]) -> None:
+    with anyio.CancelScope(shield=True):
+        await close()

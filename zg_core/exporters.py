@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
-from .events import Event
+if TYPE_CHECKING:  # events are slow to import, and specs need this file
+    from .events import Event
 
 __all__ = ["Exporter", "Scrapable", "Signal"]
 
@@ -23,7 +24,11 @@ class Exporter(Protocol):
     """
 
     def export(self, events: Sequence[Event]) -> Awaitable[None] | None:
-        """Take a batch of events: of each run in order, without secrets."""
+        """Take a batch of events: of each run in order, without secrets.
+
+        The first of a run is its `RunAccepted`, which comes again each time an
+        engine takes the run up.
+        """
         ...
 
     def flush(self, seconds: float) -> Awaitable[None] | None:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from ._json import Json
 
-__all__ = ["Guardrail", "Inspection", "Stage", "Subject", "Verdict"]
+__all__ = [
+    "STAGES",
+    "Guardrail",
+    "Inspection",
+    "Stage",
+    "Subject",
+    "Verdict",
+    "subjects_at",
+]
 
 Stage: TypeAlias = Literal["input", "tool_call", "output"]
 """Where a guardrail stands: before a model, before a tool, or after."""
@@ -17,6 +26,26 @@ Subject: TypeAlias = Literal["objective", "message", "arguments", "answer", "rep
 """What is checked: at the stage ``input`` the user's objective and each message to
 a model; at ``tool_call`` a tool's arguments; at ``output`` each answer of a model and
 each step's reply."""
+
+STAGES: Mapping[Subject, Stage] = MappingProxyType(
+    {
+        "objective": "input",
+        "message": "input",
+        "arguments": "tool_call",
+        "answer": "output",
+        "reply": "output",
+    }
+)
+"""Where each subject is checked."""
+
+
+def subjects_at(stages: Collection[str], among: Collection[str]) -> frozenset[Subject]:
+    """Return what is checked at some stages, of some subjects; none of them is all."""
+    return frozenset(
+        subject
+        for subject, stage in STAGES.items()
+        if stage in stages and (not among or subject in among)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +94,8 @@ class Guardrail(Protocol):
 
     def check(self, payload: Json, ctx: Inspection) -> Verdict | Awaitable[Verdict]:
         """Return whether *payload* may pass, and in which form.
+
+        It may be ``async def``; a plain one runs in a thread.
 
         Args:
             payload: Text; for a tool's arguments an object; for a step's reply text

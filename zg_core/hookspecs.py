@@ -10,9 +10,10 @@ I/O, imports nothing heavy and reads no environment.
 
 Hooks that observe runs are called only for plugins that the user's configuration
 lists under ``[observers] enabled``. They may be ``async def``; a plain one runs in a
-thread. They run beside the run, one after the other in the order of its events,
-and cannot change it: what they return is ignored, what they raise is counted, and
-one that takes longer than 5 s, or fails three times, is not called again in that run.
+thread. They run beside the run, those of a plugin one after the other in the order
+of its events, and cannot change it: what they return is ignored, what they raise is
+counted, and a plugin whose hook takes longer than 5 s, or whose hooks fail three times,
+is not called again in that run.
 """
 # A specification has no body; pluggy reads only its name and arguments.
 # mypy: disable-error-code="empty-body"

@@ -7,11 +7,14 @@ of `zg_core.hookspecs`. JSON values in these facts are copies.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ._json import Json
-from .events import ErrorInfo, RunStatus
 from .messages import ToolResult
 from .usage import Usage
+
+if TYPE_CHECKING:  # events are slow to import, and a plugin needs this file
+    from .events import ErrorInfo, RunStatus
 
 __all__ = [
     "ModelCallInfo",
@@ -29,7 +32,8 @@ class RunInfo:
 
     Attributes:
         run_id: Its id.
-        objective: What it is for.
+        objective: What it is for; where a run begins, in the user's words, and later
+            as the guardrails left it.
         workflow: The workflow's name.
         resumed: Whether it was begun before, and is taken up again.
     """

@@ -1,19 +1,21 @@
 """Named things, who offers them, and which one a name means.
 
 A name means, in this order: the thing of the plugin it is qualified with
-(``"zg-words:count"``); the one of the plugin that asks; the built-in one; the only
-one there is. Otherwise it is ambiguous and means nothing. So installing a plugin
-adds names, and takes none away from what is built in.
+(``"zg-words:count"``); the one of the plugin that asks; what the user put in its
+place; the built-in one; the only one there is. Otherwise it is ambiguous and means
+nothing. So installing a plugin adds names, and takes none away from what is built
+in, qualified or the user's word.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from ._names import nearest, split_qualified
-from .errors import AmbiguousNameError, UnknownNameError
+from .errors import AmbiguousNameError, ConfigError, UnknownNameError
 from .specs import Spec
 
 __all__ = ["LISTED", "Contribution", "Kind", "Registry", "Standing"]
@@ -31,8 +33,11 @@ Kind: TypeAlias = Literal[
     "command",
 ]
 
-Standing: TypeAlias = Literal["active", "shadowed", "ambiguous"]
-"""Whether a short name means the thing: yes; no, a built-in one; no, nothing."""
+Standing: TypeAlias = Literal[
+    "active", "override", "overridden", "shadowed", "ambiguous"
+]
+"""Whether a short name means the thing: yes; yes, by the user's word; no, another one
+by the user's word; no, a built-in one; no, nothing."""
 
 LISTED: tuple[Kind, ...] = (
     "agent",
@@ -42,6 +47,7 @@ LISTED: tuple[Kind, ...] = (
     "exporter",
     "guardrail",
     "workflow",
+    "runtime",
 )
 """Kinds that ``zg`` lists, each with a command of its plural's name."""
 
@@ -74,16 +80,35 @@ class Contribution:
 
 
 class Registry:
-    """Everything that is offered, however and in whichever order it was added."""
+    """Everything that is offered, however and in whichever order it was added.
 
-    def __init__(self, contributions: Iterable[Contribution] = ()) -> None:
+    Args:
+        contributions: What is offered.
+        overrides: What the user put in the place of something else: qualified names
+            by ``"kind:name"``.
+    """
+
+    def __init__(
+        self,
+        contributions: Iterable[Contribution] = (),
+        overrides: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._offers: dict[tuple[Kind, str, str], Contribution] = {}
+        self._named: dict[tuple[Kind, str], dict[str, Contribution]] = {}
+        self._overrides = overrides
         self.add(contributions)
 
     def add(self, contributions: Iterable[Contribution]) -> None:
         """Add what plugins offer; each plugin offers a name once per kind."""
         for offer in contributions:
             self._offers[offer.kind, offer.plugin, offer.name] = offer
+            self._named.setdefault((offer.kind, offer.name), {})[offer.plugin] = offer
+
+    def drop(self, plugin: str) -> None:
+        """Forget what a plugin offers."""
+        for kind, whose, name in tuple(self._offers):
+            if whose == plugin:
+                del self._offers[kind, plugin, name], self._named[kind, name][plugin]
 
     def get(self, kind: Kind, plugin: str, name: str) -> Contribution | None:
         """Return what one plugin offers by that short name."""
@@ -93,6 +118,30 @@ class Registry:
         """Return all of a kind: the built-in ones, then by plugin, as offered."""
         offers = (offer for offer in self._offers.values() if offer.kind == kind)
         return tuple(sorted(offers, key=lambda o: (not o.builtin, o.plugin)))
+
+    def override(self, kind: Kind, name: str) -> str | None:
+        """Return the qualified name that the user put in the place of a short one."""
+        return self._overrides.get(f"{kind}:{name}")
+
+    def settled(
+        self, kind: Kind, name: str, *, prefer: str = ""
+    ) -> Contribution | None:
+        """Return what a name means whatever else is offered; `None` if that matters.
+
+        Args:
+            kind: What is wanted.
+            name: Its short or qualified name.
+            prefer: Id of the plugin whose own thing goes first.
+        """
+        plugin, short = split_qualified(name)
+        if plugin:
+            return self.get(kind, plugin, short)
+        own = self.get(kind, prefer, short)
+        if own and not own.builtin:
+            return own
+        if target := self.override(kind, short):
+            return self.get(kind, *split_qualified(target))
+        return next((o for o in self.all(kind) if o.builtin and o.name == short), None)
 
     def find(self, kind: Kind, name: str, *, prefer: str = "") -> Contribution:
         """Return what a short or qualified name means.
@@ -105,31 +154,42 @@ class Registry:
         Raises:
             UnknownNameError: If nothing has that name.
             AmbiguousNameError: If several plugins' things have it.
+            ConfigError: If there is nothing of what the user put in its place.
         """
+        if found := self.settled(kind, name, prefer=prefer):
+            return found
         plugin, short = split_qualified(name)
         if plugin:
-            if found := self.get(kind, plugin, short):
-                return found
             raise self._unknown(kind, name)
-        if own := self.get(kind, prefer, short):
-            return own
+        if target := self.override(kind, short):
+            error = self._unknown(kind, target)
+            raise ConfigError(
+                f"overrides.{kind}s.{short} cannot be used: {error.cause}",
+                error.remedy,
+                **error.details,
+            )
         offers = [offer for offer in self.all(kind) if offer.name == short]
         if not offers:
             raise self._unknown(kind, name)
-        if offers[0].builtin or len(offers) == 1:
-            return offers[0]
-        raise _ambiguous(kind, name, [offer.qualified for offer in offers])
+        if len(offers) > 1:
+            raise _ambiguous(kind, name, [offer.qualified for offer in offers])
+        return offers[0]
 
     def standing(self, offer: Contribution) -> Standing:
         """Tell whether the short name of *offer* means it."""
-        others = [
-            other
-            for other in self.all(offer.kind)
-            if other.name == offer.name and other.plugin != offer.plugin
-        ]
+        prefix = f"{offer.kind}:"
+        if any(
+            target == offer.qualified and key.startswith(prefix)
+            for key, target in self._overrides.items()
+        ):
+            return "override"
+        if self.override(offer.kind, offer.name):
+            return "overridden"
+        same = self._named.get((offer.kind, offer.name), {})
+        others = [other for plugin, other in same.items() if plugin != offer.plugin]
         if offer.builtin or not others:
             return "active"
-        return "shadowed" if others[0].builtin else "ambiguous"
+        return "shadowed" if any(o.builtin for o in others) else "ambiguous"
 
     def _unknown(self, kind: Kind, name: str) -> UnknownNameError:
         offers = self.all(kind)

@@ -8,12 +8,13 @@ import durable
 import importing
 import many
 import one_call
+import plugins
 import startup
 import streaming
 import workflow
 from _measure import show
 
-_ALL = (importing, startup, one_call, workflow, streaming, many, durable)
+_ALL = (importing, startup, plugins, one_call, workflow, streaming, many, durable)
 
 
 def main() -> None:

@@ -8,13 +8,18 @@ import sys
 
 import pytest
 
+from zg_core.registry import LISTED
+
 HEAVY = {
     "aiohttp",
     "anthropic",
     "genai_prices",
     "jsonschema",
+    "markdown_it",
+    "nh3",
     "openai",
     "orjson",
+    "prometheus_client",
     "pydantic",
     "rich",
     "stamina",
@@ -59,8 +64,19 @@ def test_the_root_loads_nothing_of_its_own_until_it_is_asked() -> None:
     assert output.strip() == "[]"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"]])
-def test_help_and_version_load_no_heavy_package(arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["x", "--help"],
+        ["plugins"],
+        ["plugins", "--json"],
+        *([f"{kind}s"] for kind in LISTED),
+    ],
+    ids=" ".join,
+)
+def test_help_and_lists_load_no_heavy_package(arguments: list[str]) -> None:
     code = (
         "from zg_core.cli import main\n"
         f"sys.argv = ['zg', *{arguments!r}]\n"

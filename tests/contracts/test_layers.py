@@ -14,9 +14,9 @@ import zg_plugins_builtin
 # Lowest first. A module imports only from layers below its own; a package is one
 # layer towards the others, and keeps its own order inside.
 LAYERS: tuple[set[str], ...] = (
-    {"_json", "_names", "_prompts", "_groups", "_lazy", "_version"},
+    {"_json", "_names", "_prompts", "_groups", "_lazy", "_processes"},
     {"errors", "signals", "_secrets", "_isolation", "_wire_names"},
-    {"usage", "messages", "guardrails"},
+    {"usage", "messages", "guardrails", "_adapters", "_threads", "_version"},
     {"models", "workflows", "settings", "classifiers", "_prices", "runtimes"},
     {"events", "contexts"},
     {"agents", "providers", "journals", "exporters", "observers"},
@@ -28,11 +28,12 @@ LAYERS: tuple[set[str], ...] = (
     {"plugin_api", "_config_files", "_config_keys"},
     {"config"},
     {"plugins"},
-    {"_choice"},
+    {"_choice", "scaffold"},
     {"running"},
     {"engine"},
     {"sync"},
     {"testing", "cli"},
+    {"_pytest_plugin"},
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 CORE = Path(zg_core.__file__).parent

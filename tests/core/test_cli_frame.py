@@ -244,7 +244,7 @@ def test_completing_a_word_imports_no_plugin(hello: Site) -> None:
 
     assert "imported" not in complete(**words).stderr
     first = complete(**{**words, "COMP_WORDS": "zg ru", "COMP_CWORD": "1"})
-    assert first.stdout.split() == ["plain,run", "plain,runs"]
+    assert first.stdout.split() == ["plain,run", "plain,runs", "plain,runtimes"]
 
 
 # -- Errors ----------------------------------------------------------------------------

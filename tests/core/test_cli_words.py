@@ -10,6 +10,23 @@ from zg_core.cli._words import cost, in_words, seconds
 ERROR = zg.ErrorInfo(type="RunError", cause="it broke")
 
 
+def decided(
+    *, allow: bool = True, after: str = "1", failed: bool = False
+) -> zg.GuardrailDecided:
+    return zg.GuardrailDecided(
+        guardrail="zg-x:look",
+        stage="output",
+        subject="reply",
+        step="a",
+        call_key="",
+        allow=allow,
+        reason="it is rude",
+        failed=failed,
+        before_sha256="1",
+        after_sha256=after,
+    )
+
+
 @pytest.mark.parametrize(
     ("event", "words"),
     [
@@ -54,6 +71,10 @@ ERROR = zg.ErrorInfo(type="RunError", cause="it broke")
         ),
         (zg.Progressed(step="a", message="on it"), "a: on it"),
         (zg.ValueRecorded(step="a", call_key="k", value=1), ""),
+        (decided(), ""),
+        (decided(allow=False), "a: zg-x:look refused the reply: it is rude"),
+        (decided(after="2"), "a: zg-x:look changed the reply: it is rude"),
+        (decided(failed=True), "a: zg-x:look gave no verdict on the reply: it is rude"),
     ],
 )
 def test_an_event_is_one_line(event: zg.Event, words: str) -> None:

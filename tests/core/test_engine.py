@@ -604,3 +604,28 @@ async def test_a_secret_of_the_process_is_in_no_event(
 
     assert canary not in "".join(zg.encode_event(event).decode() for event in events)
     assert "[secret]" in repr(events)
+
+
+async def test_a_run_records_what_the_user_put_in_the_place_of_what_and_trusts() -> (
+    None
+):
+    config = zg.Config(
+        overrides_agents={"a": "offering:b"},
+        plugins_policy="allowlist",
+        plugins_allow=("offering",),
+    )
+    async with zg.Engine.open(
+        Offering(a=say("a"), b=say("b")),
+        config=config,
+        journal="memory",
+        discover=False,
+    ) as engine:
+        result = await engine.run(flow("a"), "x", run_id="r1")
+        events = await engine.journal.read("r1")
+
+    started = next(event for event in events if isinstance(event, zg.RunStarted))
+    assert (started.overrides, started.policy) == (
+        {"agent:a": "offering:b"},
+        "allowlist",
+    )
+    assert result.output == "b"

@@ -108,7 +108,7 @@ def test_a_section_of_a_plugin_that_is_not_there_is_warned_of(site: Site) -> Non
 
     assert [one.code for one in found] == ["ZG131", "ZG131"]
     assert found[0].hint == "did you mean 'zg-good'?"
-    assert found[1].hint == "remove plugins.config.what"
+    assert found[1].hint == "correct plugins.config.what, or remove it"
 
 
 @pytest.mark.parametrize(

@@ -400,6 +400,7 @@ def test_a_plugin_can_be_described_as_json(site: Site) -> None:
         "state": "active",
         "builtin": False,
         "entry_point": "zg_good",
+        "manifest": False,
         "loaded": True,
         "contributes": {"agents": ["goodie"]},
         "capabilities": [],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zg_core.errors import AmbiguousNameError, UnknownNameError
+from zg_core.errors import AmbiguousNameError, ConfigError, UnknownNameError
 from zg_core.registry import Contribution, Registry
 from zg_core.specs import AgentSpec
 
@@ -86,4 +86,60 @@ def test_the_standing_says_what_the_short_name_is_worth() -> None:
         "zg-b:planner": "shadowed",
         "zg-b:editor": "active",
         "zg-b:critic": "ambiguous",
+    }
+
+
+# -- Overrides -----------------------------------------------------------------------
+
+OVERRIDDEN = Registry(
+    [OTHER_PLANNER, EDITOR, CRITIC_B, PLANNER, CRITIC_A],
+    {
+        "agent:planner": "zg-b:planner",
+        "agent:critic": "zg-a:critic",
+        "agent:boss": "zg-b:editor",
+        "agent:none": "zg-a:edtor",
+        "tool:editor": "zg-a:editor",
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("planner", OTHER_PLANNER),
+        ("builtin:planner", PLANNER),
+        ("critic", CRITIC_A),
+        ("boss", EDITOR),
+        ("editor", EDITOR),
+    ],
+)
+def test_the_users_word_goes_first(name: str, meant: Contribution) -> None:
+    assert OVERRIDDEN.find("agent", name) is meant
+    assert OVERRIDDEN.find("agent", name, prefer="builtin") is meant
+
+
+def test_a_plugins_own_thing_goes_before_the_users_word() -> None:
+    assert OVERRIDDEN.find("agent", "critic", prefer="zg-b") is CRITIC_B
+
+
+def test_what_is_not_there_is_not_replaced_by_what_is() -> None:
+    with pytest.raises(ConfigError) as caught:
+        OVERRIDDEN.find("agent", "none")
+
+    assert "overrides.agents.none cannot be used" in caught.value.cause
+    assert "'zg-a:edtor'" in caught.value.cause
+    assert caught.value.exit_code == 3
+
+
+def test_the_standing_says_what_the_user_put_where() -> None:
+    standing = {
+        offer.qualified: OVERRIDDEN.standing(offer) for offer in OVERRIDDEN.all("agent")
+    }
+
+    assert standing == {
+        "builtin:planner": "overridden",
+        "zg-a:critic": "override",
+        "zg-b:planner": "override",
+        "zg-b:editor": "override",
+        "zg-b:critic": "overridden",
     }

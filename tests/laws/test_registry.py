@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zg_core.errors import AmbiguousNameError, UnknownNameError
+from zg_core.errors import AmbiguousNameError, ConfigError, UnknownNameError
 from zg_core.plugins.discover import sources_of
 from zg_core.plugins.scan import Copy
 from zg_core.registry import Contribution, Registry
@@ -19,8 +20,14 @@ PLUGINS = ["builtin", "zg-a", "zg-b", "zg-c"]
 offers = st.dictionaries(
     st.sampled_from(PLUGINS), st.lists(st.sampled_from(NAMES), unique=True)
 )
+names = st.lists(st.sampled_from(NAMES), unique=True)
 asked = st.sampled_from(
     [*NAMES, *(f"{p}:{n}" for p in PLUGINS for n in NAMES), "nobody"]
+)
+asking = st.sampled_from(["", *PLUGINS])
+overrides = st.dictionaries(
+    st.sampled_from([f"{kind}:{name}" for kind in ("agent", "tool") for name in NAMES]),
+    st.sampled_from([f"{p}:{n}" for p in [*PLUGINS, "zg-new"] for n in NAMES]),
 )
 
 
@@ -33,57 +40,101 @@ def contributions(plugin: str, names: Sequence[str]) -> list[Contribution]:
     ]
 
 
-def registry(offered: dict[str, list[str]], order: Sequence[str]) -> Registry:
-    made = Registry()
-    for plugin in order:
+def registry(
+    offered: Mapping[str, Sequence[str]],
+    overrides: Mapping[str, str] = MappingProxyType({}),
+    order: Sequence[str] = (),
+) -> Registry:
+    made = Registry(overrides=overrides)
+    for plugin in order or offered:
         made.add(contributions(plugin, offered[plugin]))
     return made
 
 
-def meaning(made: Registry, name: str, prefer: str) -> object:
+def meaning(made: Registry, name: str, prefer: str = "") -> object:
+    """Return the qualified name that is meant, or the error with its words."""
     try:
         return made.find("agent", name, prefer=prefer).qualified
-    except UnknownNameError as error:
+    except (UnknownNameError, ConfigError) as error:
         return type(error), str(error)
 
 
-@given(offers, asked, st.sampled_from(["", *PLUGINS]), st.data())
+@given(offers, overrides, asked, asking, st.data())
 def test_the_order_in_which_plugins_come_changes_nothing(
-    offered: dict[str, list[str]], name: str, prefer: str, data: st.DataObject
+    offered: dict[str, list[str]],
+    overrides: dict[str, str],
+    name: str,
+    prefer: str,
+    data: st.DataObject,
 ) -> None:
-    one = registry(offered, list(offered))
-    other = registry(offered, data.draw(st.permutations(list(offered))))
+    order = data.draw(st.permutations(list(offered)))
+    mixed = dict(data.draw(st.permutations(list(overrides.items()))))
+    one = registry(offered, overrides)
+    other = registry(offered, mixed, order)
 
     assert meaning(one, name, prefer) == meaning(other, name, prefer)
-    assert [c.qualified for c in one.all("agent")] == [
-        c.qualified for c in other.all("agent")
+    assert [(c.qualified, one.standing(c)) for c in one.all("agent")] == [
+        (c.qualified, other.standing(c)) for c in other.all("agent")
     ]
 
 
-@given(offers, st.sampled_from(NAMES), st.lists(st.sampled_from(NAMES), unique=True))
-def test_one_more_plugin_takes_no_built_in_name_and_no_qualified_one(
-    offered: dict[str, list[str]], name: str, more: list[str]
+@given(offers, overrides, names, asked, asking)
+def test_one_more_plugin_changes_no_name_but_a_lone_strangers_to_none(
+    offered: dict[str, list[str]],
+    overrides: dict[str, str],
+    more: list[str],
+    name: str,
+    prefer: str,
 ) -> None:
-    before = registry(offered, list(offered))
-    after = registry(offered, list(offered))
-    after.add(contributions("zg-new", more))
+    """What a name meant it means, or it is one that two strangers have now."""
+    before = meaning(registry(offered, overrides), name, prefer)
+    after = meaning(registry({**offered, "zg-new": more}, overrides), name, prefer)
 
-    for plugin, names in offered.items():
-        for own in names:
-            assert meaning(after, f"{plugin}:{own}", "") == f"{plugin}:{own}"
-    if name in offered.get("builtin", ()):
-        assert meaning(after, name, "") == meaning(before, name, "")
+    if isinstance(before, str) and after != before:
+        assert isinstance(after, tuple)
+        assert after[0] is AmbiguousNameError
+        assert name in more
+        assert f"agent:{name}" not in overrides
+        assert name not in offered.get("builtin", ())
+        assert name not in offered.get(prefer, ())
 
 
-@given(offers, st.sampled_from(NAMES))
+@given(offers, overrides, asked, asking)
+def test_what_is_settled_needs_no_other_plugin_to_be_known(
+    offered: dict[str, list[str]], overrides: dict[str, str], name: str, prefer: str
+) -> None:
+    settled = registry(offered, overrides).settled("agent", name, prefer=prefer)
+
+    if settled:
+        alone = {p: n for p, n in offered.items() if p in (prefer, settled.plugin)}
+        assert meaning(registry(offered, overrides), name, prefer) == settled.qualified
+        assert meaning(registry(alone, overrides), name, prefer) == settled.qualified
+
+
+@given(offers, overrides, st.sampled_from(NAMES))
+def test_the_users_word_goes_before_all_but_a_plugins_own(
+    offered: dict[str, list[str]], overrides: dict[str, str], name: str
+) -> None:
+    made = registry(offered, overrides)
+
+    if target := overrides.get(f"agent:{name}"):
+        plugin, _, other = target.partition(":")
+        there = other in offered.get(plugin, ())
+        meant = meaning(made, name)
+        assert meant == target if there else meant[0] is ConfigError  # type: ignore[index]
+        assert meaning(made, name, "builtin") == meant
+
+
+@given(offers, overrides, st.sampled_from(NAMES))
 def test_a_short_name_never_chooses_among_strangers(
-    offered: dict[str, list[str]], name: str
+    offered: dict[str, list[str]], overrides: dict[str, str], name: str
 ) -> None:
-    made = registry(offered, list(offered))
+    made = registry(offered, overrides)
     strangers = [p for p, names in offered.items() if name in names and p != "builtin"]
+    settled = name in offered.get("builtin", ()) or f"agent:{name}" in overrides
 
-    if len(strangers) > 1 and name not in offered.get("builtin", ()):
-        assert meaning(made, name, "")[0] is AmbiguousNameError  # type: ignore[index]
+    if len(strangers) > 1 and not settled:
+        assert meaning(made, name)[0] is AmbiguousNameError  # type: ignore[index]
 
 
 copies = st.lists(

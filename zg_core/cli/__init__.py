@@ -14,6 +14,7 @@ from ._failures import Failures
 from ._groups import RootGroup
 from ._invocation import Invocation, current_invocation, json_option
 from ._output import Output
+from ._overriding import read_overrides
 from ._streams import own_streams
 
 __all__ = ["current_invocation", "json_option", "main", "zg"]
@@ -26,7 +27,11 @@ _CORE = {
     "tools": ("zg_core.cli.listings:tools", "List tools."),
     "providers": ("zg_core.cli.listings:providers", "List providers of models."),
     "classifiers": ("zg_core.cli.listings:classifiers", "List classifiers."),
+    "exporters": ("zg_core.cli.listings:exporters", "List exporters."),
+    "guardrails": ("zg_core.cli.listings:guardrails", "List guardrails."),
+    "runtimes": ("zg_core.cli.listings:runtimes", "List runtimes."),
     "workflows": ("zg_core.cli.listings:workflows", "List and show workflows."),
+    "plugin": ("zg_core.cli.plugin:plugin", "Make, install and switch off plugins."),
     "plugins": ("zg_core.cli.plugins:plugins", "List plugins, and what is wrong."),
     "config": ("zg_core.cli.config:config", "Show and change the configuration."),
     "doctor": ("zg_core.cli.doctor:doctor", "Check that everything is in place."),
@@ -61,6 +66,17 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
 @click.option(
     "--strict-plugins", is_flag=True, help="Fail if anything is wrong with a plugin."
 )
+@click.option(
+    "--locked", is_flag=True, help="Load only plugins that are in zg-plugins.lock."
+)
+@click.option(
+    "--override",
+    metavar="KIND:NAME=PLUGIN:NAME",
+    multiple=True,
+    callback=read_overrides,
+    help="Put a plugin's thing in the place of another one for this command: "
+    "agent:planner=zg-better:planner.",
+)
 @click.option("--debug", is_flag=True, help="Show where an error comes from.")
 @click.option(
     "--version",
@@ -90,7 +106,7 @@ def main(args: Sequence[str] | None = None) -> int:
         words = given[: given.index("--")] if "--" in given else given
         output = Output(stdout, stderr, as_json="--json" in words)
         invocation = Invocation(output, secrets)
-        with Failures(invocation) as failures:
+        with Failures(invocation) as failures, invocation.closing():
             code = zg.main(given, "zg", standalone_mode=False, obj=invocation)
             failures.exit_code = code if isinstance(code, int) else 0
             stdout.flush()  # a failure of which is one of the command

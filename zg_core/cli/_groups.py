@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from zg_core._names import nearest
 from zg_core.errors import AmbiguousNameError, PluginError, UnknownNameError
@@ -55,6 +56,17 @@ class _Listed(Group):
         """Return the names, in the order of the help."""
         return [name for name, _ in self.rows(ctx)]
 
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[CompletionItem]:
+        """Return what may come next; a name needs no command behind it for that."""
+        names = [
+            CompletionItem(name, help=about)
+            for name, about in self.rows(ctx)
+            if name.startswith(incomplete)
+        ]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
     def format_commands(
         self, ctx: click.Context, formatter: click.HelpFormatter
     ) -> None:
@@ -84,12 +96,17 @@ class RootGroup(_Listed):
         return super().invoke(ctx)
 
     def rows(self, ctx: click.Context) -> list[tuple[str, str]]:
-        """Return the core's commands and the built-in plugin's, and no others.
+        """Return the core's commands, the built-in plugin's, and those in manifests.
 
-        Those of other plugins would have to be imported to be known.
+        Others would have to be imported to be known. Of those of other plugins only
+        the ones are here that are called by their short name.
         """
+        invocation = current_invocation(ctx)
         rows = [(name, about) for name, (_, about) in self._core.items()]
-        offered = current_invocation(ctx).builtin_host().builtin("command")
+        offered = list(invocation.builtin_host().builtin("command"))
+        host = invocation.shown_host()
+        others = (c for c in host.known("command") if not c.builtin)
+        offered += [c for c in others if host.standing(c) == "active"]
         rows += [(c.spec.name, c.spec.description) for c in offered]
         return sorted(dict(reversed(rows)).items())
 
@@ -129,8 +146,15 @@ class PluginCommands(_Listed):
     """``zg x``: every command of every plugin, by its qualified name."""
 
     def rows(self, ctx: click.Context) -> list[tuple[str, str]]:
-        """Return all of them, which loads the plugins."""
-        offered = current_invocation(ctx).host().all("command")
+        """Return all of them, which loads the plugins without a manifest.
+
+        Completing a word must not run a stranger's code: it gets what is known.
+        """
+        invocation = current_invocation(ctx)
+        if ctx.resilient_parsing:
+            offered = invocation.shown_host().known("command")
+        else:
+            offered = invocation.host().all("command")
         return sorted((c.qualified, c.spec.description) for c in offered)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,6 +31,7 @@ class Invocation:
     Attributes:
         debug: Whether an error shows where it comes from.
         overrides: What the options before the command say, by dotted key.
+        hosts: What loaded plugins, which are told when the command is over.
     """
 
     def __init__(self, output: Output, secrets: Secrets) -> None:
@@ -38,8 +39,10 @@ class Invocation:
         self.secrets = secrets
         self.debug = False
         self.overrides: dict[str, object] = {}
+        self.hosts: list[PluginHost] = []
         self._host: PluginHost | None = None
         self._builtin: PluginHost | None = None
+        self._shown: PluginHost | None = None
 
     def take_up(
         self,
@@ -47,6 +50,8 @@ class Invocation:
         plugins: Sequence[str],
         no_plugins: bool,
         strict_plugins: bool,
+        locked: bool,
+        override: Mapping[str, str],
         debug: bool,
     ) -> None:
         """Take up the options before the command; of two about a plugin the later."""
@@ -59,6 +64,8 @@ class Invocation:
             "plugins.disable": off or None,
             "plugins.off": no_plugins or None,
             "plugins.strict": strict_plugins or None,
+            "plugins.policy": "locked" if locked else None,
+            **override,
         }
 
     def config(self, overrides: Mapping[str, object] | None = None) -> Config:
@@ -80,7 +87,35 @@ class Invocation:
             from zg_core.plugins import PluginHost
 
             self._host = PluginHost.open(self.config(), on_secret=self.secrets.add)
+            self.hosts.append(self._host)
         return self._host
+
+    def shown_host(self) -> PluginHost:
+        """Return what knows which plugins there are, for help and completion.
+
+        These work whatever is configured, and whatever is wrong with plugins.
+        """
+        if self._shown is None:
+            from zg_core.errors import ZeroGravityError
+            from zg_core.plugins import PluginHost
+
+            try:
+                self._shown = PluginHost.open(self.config(), lenient=True)
+            except ZeroGravityError:
+                self._shown = self.builtin_host()
+        return self._shown
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """Let plugins let go at the end that were loaded and want to."""
+        try:
+            yield
+        finally:
+            for host in self.hosts:
+                if host.holds:
+                    import anyio  # which most commands have no use for
+
+                    anyio.run(host.close)
 
     @asynccontextmanager
     async def engine(
@@ -93,20 +128,22 @@ class Invocation:
         from ._logs import logging_to
 
         opened = Engine.open(config=config, journal=journal, secrets=self.secrets)
+        host: PluginHost | None = None
         with logging_to(self.output.stderr, debug=self.debug):
-            async with opened as engine:
-                try:
+            try:
+                async with opened as engine:
+                    host = engine.host
                     yield engine
-                finally:
-                    note_diagnostics(self.output, engine.host)
+            finally:  # when it is closed, exporters have lost what they lose
+                if host is not None:
+                    note_diagnostics(self.output, host)
 
     def builtin_host(self) -> PluginHost:
         """Return what knows the built-in plugin alone, whatever is configured."""
         if self._builtin is None:
-            from zg_core.config import Config
             from zg_core.plugins import PluginHost
 
-            self._builtin = PluginHost.open(Config())
+            self._builtin = PluginHost.of_builtin()
         return self._builtin
 
 

@@ -70,10 +70,12 @@ class Output:
         lines = [list(columns), *([_cell(value) for value in row] for row in rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
         room = shutil.get_terminal_size().columns if self.terminal else 0
+        shown: list[str] = []
         for cells in lines:
             padded = (cell.ljust(w) for cell, w in zip(cells, widths, strict=True))
             line = "  ".join(padded).rstrip()
-            self.say(f"{line[: room - 1]}…" if 1 < room < len(line) else line)
+            shown.append(f"{line[: room - 1]}…" if 1 < room < len(line) else line)
+        self.say("\n".join(shown))
 
     def error(self, error: ZeroGravityError) -> None:
         """Print an error, with what can be done about it."""

@@ -8,17 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 from zg_core._choice import choose_model, parse_chain, resolve_model
 from zg_core._workspace import MAX_BYTES, objection
 from zg_core.config import Config, named_by
 from zg_core.engine import Engine
 from zg_core.errors import ConfigError, InputError, ProviderError
+from zg_core.exporters import Scrapable
 from zg_core.providers import Preparing
 from zg_core.running.accepting import check_objective, named_workflow
 from zg_core.workflows import RunOptions, Workflow
 
 from ._doing import do
+from ._elsewhere import Elsewhere
 from ._invocation import Invocation
 from ._output import Output
 from ._retention import forget_older
@@ -34,6 +37,7 @@ __all__ = [
     "start",
 ]
 
+_METRICS = "builtin:prometheus"
 _STDIN = "-"
 _MOST = 1_000_000  # bytes of an objective; what is longer is refused for its length
 
@@ -62,6 +66,13 @@ async def start(
             follows = await whole_id(engine, follows)
         options = wanted.run_options(follows=follows)
         check_objective(objective)
+        elsewhere = (
+            Elsewhere.named(wanted.runtime, invocation, engine)
+            if wanted.runtime
+            else None
+        )
+        if wanted.metrics_port is not None:
+            _serve_metrics(engine, wanted.metrics_port, output)
         model, _ = choose(engine, options)
         await _prepare(engine, model, output, download=wanted.download)
         run_id = await engine.accept(
@@ -69,6 +80,8 @@ async def start(
         )
         if config.retention_days:
             await forget_older(engine, timedelta(days=config.retention_days))
+        if elsewhere:
+            return await elsewhere.submit(invocation, engine, run_id)
         deltas = output.terminal if wanted.stream is None else wanted.stream
         return await do(engine, run_id, output, deltas=deltas)
 
@@ -113,6 +126,17 @@ def configured_workflow(engine: Engine) -> Workflow:
     """
     with named_by(engine.config, "workflow"):
         return named_workflow(engine.config.workflow, engine.host)
+
+
+def _serve_metrics(engine: Engine, port: int, output: Output) -> None:
+    """Let Prometheus fetch what the run does, until it is over.
+
+    Raises:
+        ConfigError: If the port cannot be had.
+    """
+    exporter = cast(Scrapable, engine.exporter(_METRICS))
+    address = "127.0.0.1"
+    output.note(f"metrics on http://{address}:{exporter.serve(port, address)}/metrics")
 
 
 async def _prepare(

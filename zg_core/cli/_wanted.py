@@ -12,6 +12,8 @@ import click
 
 from zg_core.workflows import RunOptions
 
+from ._completion import complete
+
 __all__ = ["Wanted", "stream_option", "wanted_options"]
 
 
@@ -31,6 +33,19 @@ class Wanted:
     out: str | None
     stream: bool | None
     download: bool
+    metrics_port: int | None
+    runtime: str | None
+
+    def check(self) -> None:
+        """Refuse options that do not go together.
+
+        Raises:
+            click.UsageError: If there are such.
+        """
+        if self.runtime and self.metrics_port is not None:
+            raise click.UsageError("--metrics-port goes without --runtime")
+        if self.runtime and self.fallback and not self.model:
+            raise click.UsageError("with --runtime, --fallback needs --model")
 
     def overrides(self) -> Mapping[str, object]:
         """Return what goes before the configuration, by dotted key."""
@@ -76,8 +91,18 @@ stream_option = click.option(
 )
 
 _OPTIONS = (
-    _text_option("--workflow", metavar="NAME", help="The workflow; else the usual."),
-    _text_option("--agent", metavar="NAME", help="One agent alone (workflow solo)."),
+    _text_option(
+        "--workflow",
+        metavar="NAME",
+        shell_complete=complete("workflow"),
+        help="The workflow; else the usual.",
+    ),
+    _text_option(
+        "--agent",
+        metavar="NAME",
+        shell_complete=complete("agent"),
+        help="One agent alone (workflow solo).",
+    ),
     _text_option(
         "--agents", metavar="A,B", help="The only agents that may be chosen from."
     ),
@@ -127,6 +152,18 @@ _OPTIONS = (
         default=True,
         help="Do not fetch a local model that is not there yet.",
     ),
+    click.option(
+        "--metrics-port",
+        type=click.IntRange(0, 65535),
+        metavar="PORT",
+        help="Serve metrics for Prometheus while it is done; 0 is any free port.",
+    ),
+    _text_option(
+        "--runtime",
+        metavar="NAME",
+        shell_complete=complete("runtime"),
+        help="Have it done elsewhere (detached: by a process of its own).",
+    ),
 )
 
 
@@ -136,6 +173,7 @@ def wanted_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def call(**given: Any) -> Any:
         wanted = Wanted(**{f.name: given.pop(f.name) for f in fields(Wanted)})
+        wanted.check()
         return command(wanted=wanted, **given)
 
     for option in reversed(_OPTIONS):

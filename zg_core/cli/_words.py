@@ -10,6 +10,7 @@ from zg_core.events import (
     ArtifactWritten,
     CancelRequested,
     Event,
+    GuardrailDecided,
     ModelAnswered,
     ModelFailed,
     PluginLoaded,
@@ -128,11 +129,25 @@ def in_words(event: Event) -> str:
             return f"failed: {event.error.cause}"
         case RunCancelled():
             return "stopped"
+        case GuardrailDecided():
+            return _verdict(event)
         case PluginLoaded():
             return f"loaded the plugin {event.plugin.id} {event.plugin.version}"
         case UnknownEvent():
             return f"{event.type} (of a newer version)"
     return ""
+
+
+def _verdict(event: GuardrailDecided) -> str:
+    """Say what a guardrail decided, if it did not simply let pass what it saw."""
+    if event.allow and event.before_sha256 == event.after_sha256 and not event.failed:
+        return ""
+    verb = "refused" if not event.allow else "changed"
+    if event.failed and event.allow:
+        verb = "gave no verdict on"
+    where = f"{event.step}: " if event.step else ""
+    why = f": {event.reason}" if event.reason else ""
+    return f"{where}{event.guardrail} {verb} the {event.subject}{why}"
 
 
 def _of_step(event: Event) -> str:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from zg_core._config_files import ConfigFile, find_project_file, read_file, write_file
+from zg_core._config_files import find_project_file
 from zg_core._config_keys import parse_value
 from zg_core._names import nearest
 from zg_core._secrets import REDACTED, looks_secret
-from zg_core.config import Config, check_file, data_dir, user_file
+from zg_core.config import Config, data_dir, user_file
 from zg_core.errors import ConfigError, UnknownNameError
 
 from ._groups import Group
 from ._invocation import current_invocation, json_option
-
-if TYPE_CHECKING:
-    from tomlkit import TOMLDocument
+from ._user_file import set_value, unset_value
 
 __all__ = ["config"]
 
@@ -74,8 +72,7 @@ def set_(key: str, value: str) -> None:
     A list is written with commas. A value of a plugin, plugins.config.ID.KEY, is
     TOML, or else text.
     """
-    document, file = _open()
-    *tables, name = path = _path(key)
+    path = _path(key)
     checked: object
     if path[:2] == ["plugins", "config"]:
         if len(path) < 4:
@@ -85,17 +82,9 @@ def set_(key: str, value: str) -> None:
         checked = _toml_or_text(value)
     else:
         checked = parse_value(".".join(path), value, "the command")
-    table: Any = document
-    for part in tables:
-        table = table.setdefault(part, {})
-        if not isinstance(table, Mapping):
-            raise ConfigError(f"{part!r} in {file.path} is not a table", "remove it")
-    table[name] = list(checked) if isinstance(checked, tuple) else checked
-    text = document.as_string()
-    check_file(ConfigFile(file.path, text, tomllib.loads(text)))
-    write_file(file.path, text)
-    current_invocation().output.document({"key": key, "file": str(file.path)})
-    current_invocation().output.say(f"set {key} in {file.path}")
+    file = set_value(path, checked)
+    current_invocation().output.document({"key": key, "file": str(file)})
+    current_invocation().output.say(f"set {key} in {file}")
 
 
 @config.command("unset", epilog="Example: zg config unset limits.usd")
@@ -103,20 +92,9 @@ def set_(key: str, value: str) -> None:
 @json_option
 def unset(key: str) -> None:
     """Remove a value from your own file."""
-    document, file = _open()
-    *tables, name = _path(key)
-    table: Any = document
-    for part in tables:
-        table = table.get(part) if isinstance(table, dict) else None
-    if not isinstance(table, dict) or name not in table:
-        raise UnknownNameError(
-            f"{key!r} is not set in {file.path}",
-            "`zg config` shows where each value comes from",
-        )
-    del table[name]
-    write_file(file.path, document.as_string())
-    current_invocation().output.document({"key": key, "file": str(file.path)})
-    current_invocation().output.say(f"removed {key} from {file.path}")
+    file = unset_value(_path(key))
+    current_invocation().output.document({"key": key, "file": str(file)})
+    current_invocation().output.say(f"removed {key} from {file}")
 
 
 @config.command("path", epilog="Example: zg config path")
@@ -152,15 +130,6 @@ def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
     else:
         secret = looks_secret(key.rpartition(".")[2]) and isinstance(value, str)
         yield key, REDACTED if secret else value
-
-
-def _open() -> tuple[TOMLDocument, ConfigFile]:
-    """Return the user's file, twice: to be edited, and as it is."""
-    import tomlkit
-
-    path = user_file()
-    file = read_file(path) or ConfigFile(path, "", {})
-    return tomlkit.parse(file.text), file
 
 
 def _path(key: str) -> list[str]:

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields, is_dataclass
-from typing import Any
+from contextlib import suppress
+from dataclasses import asdict
 
 import click
 
-from zg_core._json import Json, JsonObject
+from zg_core._json import JsonObject
+from zg_core._names import clean_description, is_name, plugin_id, split_qualified
+from zg_core.config import Config
+from zg_core.errors import ZeroGravityError
+from zg_core.plugins import PluginHost, PluginRecord
+from zg_core.plugins.shown import shown
 from zg_core.registry import Contribution, Kind
 from zg_core.specs import WorkflowSpec
 from zg_core.workflows import Step, Workflow
 
+from ._completion import complete
 from ._diagnostics import note_diagnostics
 from ._drawing import mermaid, order
 from ._groups import Command, Group
 from ._invocation import current_invocation, json_option
+from ._output import Output
 
-__all__ = ["agents", "classifiers", "providers", "tools", "workflows"]
+__all__ = [
+    "agents",
+    "classifiers",
+    "exporters",
+    "guardrails",
+    "providers",
+    "runtimes",
+    "tools",
+    "workflows",
+]
 
-_NOT_LISTED = {"name", "description", "factory", "function", "parameters", "workflow"}
+_STANDING = {"override": "override*"}
+"""What lists show otherwise: what replaces another thing has a mark."""
 
 
 @click.command(cls=Command, epilog="Example: zg agents --json")
@@ -50,6 +67,27 @@ def classifiers() -> None:
     _list("classifier")
 
 
+@click.command(cls=Command, epilog="Example: zg exporters --json")
+@json_option
+def exporters() -> None:
+    """List what can send out what happens, and whether it does."""
+    _list("exporter")
+
+
+@click.command(cls=Command, epilog="Example: zg guardrails --json")
+@json_option
+def guardrails() -> None:
+    """List what can refuse or change what goes in and out, and whether it does."""
+    _list("guardrail")
+
+
+@click.command(cls=Command, epilog="Example: zg runtimes --json")
+@json_option
+def runtimes() -> None:
+    """List what can have a run done elsewhere: zg run --runtime NAME."""
+    _list("runtime")
+
+
 @click.group(
     cls=Group,
     invoke_without_command=True,
@@ -64,7 +102,7 @@ def workflows(ctx: click.Context) -> None:
 
 
 @workflows.command("show", epilog="Example: zg workflows show optimized")
-@click.argument("name")
+@click.argument("name", shell_complete=complete("workflow"))
 @json_option
 def show(name: str) -> None:
     """Show the steps of a workflow, in words and as a drawing in Mermaid."""
@@ -97,42 +135,81 @@ def _list(kind: Kind) -> None:
     host, output = invocation.host(), invocation.output
     offers = [(offer, host.standing(offer)) for offer in host.all(kind)]
     listed = [{**_document(offer), "status": standing} for offer, standing in offers]
+    ailing = host.unavailable(kind)
+    listed += [
+        {**_document(offer), "status": "unavailable", "reason": _reason(plugin)}
+        for offer, plugin in ailing
+    ]
+    switch = ["ENABLED"] if kind in ("exporter", "guardrail") else []
+    enabled = _enabled(kind, invocation.config(), host)
+    if switch:
+        listed = [{**row, "enabled": row["qualified"] in enabled} for row in listed]
     output.document({"schema": 1, f"{kind}s": listed})
     output.table(
-        ["NAME", "QUALIFIED", "STATUS", "DESCRIPTION"],
+        ["NAME", "QUALIFIED", "STATUS", *switch, "DESCRIPTION"],
         [
-            (offer.name, offer.qualified, standing, offer.spec.description)
-            for offer, standing in offers
+            (
+                offer.name,
+                offer.qualified,
+                _STANDING.get(s, s),
+                *(offer.qualified in enabled for _ in switch),
+                _description(offer),
+            )
+            for offer, s in (
+                *offers,
+                *((offer, f"unavailable: {plugin.state}") for offer, plugin in ailing),
+            )
         ],
     )
+    for row in listed:
+        _say_wish(row, kind, output)
     note_diagnostics(output, host)
 
 
+def _enabled(kind: Kind, config: Config, host: PluginHost) -> set[str]:
+    """Return the qualified names of what the configuration enables of a kind."""
+    names = {
+        "exporter": config.exporters_enabled,
+        "guardrail": config.guardrails_enabled,
+    }.get(kind, ())
+    found = set(names)
+    for name in names:
+        with suppress(ZeroGravityError):  # a run says what is wrong with it
+            found.add(host.find(kind, name).qualified)
+    return found
+
+
+def _description(offer: Contribution) -> str:
+    about = offer.spec.description
+    if not (instead := shown(offer.spec).get("deprecated")):
+        return about
+    return f"{about} (deprecated: {clean_description(str(instead))})"
+
+
+def _say_wish(row: JsonObject, kind: Kind, output: Output) -> None:
+    """Say how to grant it, if a thing offers to replace another one."""
+    whose, name = split_qualified(str(row.get("overrides") or ""))
+    if whose and is_name(name) and row["status"] in ("active", "shadowed", "ambiguous"):
+        output.say(
+            f"{row['qualified']} offers to replace {plugin_id(whose)}:{name}; enable "
+            f"with: zg config set overrides.{kind}s.{name} {row['qualified']}"
+        )
+
+
+def _reason(plugin: PluginRecord) -> str:
+    """Return why nothing of a plugin can be used."""
+    return plugin.diagnostics[-1].message if plugin.diagnostics else plugin.state
+
+
 def _document(offer: Contribution) -> JsonObject:
-    spec = offer.spec
-    details = {
-        field.name: _plain(getattr(spec, field.name))
-        for field in fields(spec)
-        if field.name not in _NOT_LISTED
-    }
-    if isinstance(spec, WorkflowSpec):
-        details["steps"] = [step.name for step in spec.workflow.steps]
     return {
         "name": offer.name,
         "qualified": offer.qualified,
         "plugin": offer.plugin,
         "builtin": offer.builtin,
-        "description": spec.description,
-        **details,
+        "description": offer.spec.description,
+        **shown(offer.spec),
     }
-
-
-def _plain(value: Any) -> Json:
-    if isinstance(value, set | frozenset):
-        return sorted(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
-    return value
 
 
 def _step(step: Step) -> JsonObject:

@@ -6,6 +6,7 @@ from functools import partial
 
 import click
 
+from ._completion import complete
 from ._groups import Command
 from ._invocation import current_invocation, json_option
 
@@ -19,8 +20,18 @@ Example:
 
 @click.command(cls=Command, epilog=_EXAMPLE)
 @click.argument("objective")
-@click.option("--classifier", metavar="NAME", help="The classifier; else the usual.")
-@click.option("--workflow", metavar="NAME", help="The workflow; else the usual.")
+@click.option(
+    "--classifier",
+    metavar="NAME",
+    shell_complete=complete("classifier"),
+    help="The classifier; else the usual.",
+)
+@click.option(
+    "--workflow",
+    metavar="NAME",
+    shell_complete=complete("workflow"),
+    help="The workflow; else the usual.",
+)
 @json_option
 def route(objective: str, classifier: str | None, workflow: str | None) -> None:
     """Show which agents OBJECTIVE gets, and why; nothing is run."""

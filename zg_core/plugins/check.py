@@ -10,14 +10,24 @@ from dataclasses import replace
 from typing import get_args
 
 from .._names import clean_description, is_name
-from ..specs import Effect, Risk, Spec, ToolSpec, WorkflowSpec
+from ..guardrails import subjects_at
+from ..specs import Effect, GuardrailSpec, Risk, Spec, ToolSpec, WorkflowSpec
 from ..workflows import Workflow
 from .references import is_reference
 
 __all__ = ["cleaned", "flaw"]
 
 _RESERVED = frozenset({"all", "builtin", "none"})
-_TEXTS = ("task_types", "tools", "capabilities", "labels", "env")
+_TEXTS = (
+    "task_types",
+    "tools",
+    "capabilities",
+    "labels",
+    "env",
+    "stages",
+    "subjects",
+    "signals",
+)
 
 
 def flaw(item: object, expected: type[Spec]) -> str | None:
@@ -31,9 +41,15 @@ def flaw(item: object, expected: type[Spec]) -> str | None:
     description: object = item.description
     if not isinstance(description, str):
         return "has a description that is no text"
+    for field in ("deprecated", "overrides", "default_model"):
+        text: object = getattr(item, field, None)
+        if text is not None and not isinstance(text, str):
+            return f"has {field} that is no text"
     for field in _TEXTS:
         if not _texts(getattr(item, field, ())):
             return f"has {field} that are not a tuple of texts"
+    if isinstance(item, GuardrailSpec) and not subjects_at(item.stages, item.subjects):
+        return "checks nothing: there is no such stage, or no such subject at it"
     if isinstance(item, WorkflowSpec):
         well_formed = isinstance(item.workflow, Workflow)
         return None if well_formed else "has a workflow that is no Workflow"

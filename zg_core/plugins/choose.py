@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .._names import nearest, plugin_id
+from .._names import nearest, plugin_id, split_qualified
 from ..config import Config
 from ..errors import AmbiguousNameError, UnknownNameError
 from .diagnose import Diagnostic, Findings
@@ -36,8 +36,9 @@ def choose(config: Config, sources: Sequence[Source]) -> Choice:
     """
     findings = Findings()
     off = {s.id for s in sources if config.plugins_off and not s.builtin}
-    origin = config.origin("plugins.disable")
+    anyone = config.origin("plugins.disable")
     for name in config.plugins_disable:
+        origin = config.origins.get(f"plugins.disable.{name}", anyone)
         try:
             off |= _ids(named(name, sources))
         except UnknownNameError as error:
@@ -50,16 +51,25 @@ def choose(config: Config, sources: Sequence[Source]) -> Choice:
             )
     for name in config.plugins_enable:
         off -= _ids(named(name, sources))
-    for name in config.plugins_config:
-        if name not in (ids := [plugin_id(s.id) for s in sources]):
-            key = f"plugins.config.{name}"
+    ids = [plugin_id(source.id) for source in sources]
+    for key, name in _also_named(config):
+        if plugin_id(name) not in ids:
             close = nearest(name, ids)
             findings.add(
                 "ZG131",
                 f"{key} ({config.origin(key)}): there is no plugin {name!r}",
-                f"did you mean {close!r}?" if close else f"remove {key}",
+                f"did you mean {close!r}?" if close else f"correct {key}, or remove it",
             )
     return Choice(frozenset(off), tuple(findings.diagnostics))
+
+
+def _also_named(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield where the configuration names a plugin otherwise, and which."""
+    yield from ((f"plugins.config.{name}", name) for name in config.plugins_config)
+    yield from (("plugins.allow", name) for name in config.plugins_allow)
+    for key, target in config.overrides.items():
+        kind, name = split_qualified(key)
+        yield f"overrides.{kind}s.{name}", split_qualified(target)[0]
 
 
 def named(name: str, sources: Iterable[Source]) -> tuple[Source, ...]:

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["check_api", "check_requirements", "missing_requirements"]
 
 SUPPORTED_APIS = frozenset({API})
+"""When the next version comes this one stays, beside it."""
+
 _UPGRADE = f"pip install -U {DISTRIBUTION}"
 _PROJECT = re.compile(r"[\w.-]+")
+_RELEASE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})*", re.ASCII)
+_LOWER_BOUND = re.compile(rf"[\w.-]+\s*(?:>=\s*({_RELEASE.pattern}))?\s*", re.ASCII)
 
 
 def check_requirements(source: Source, core: str, findings: Findings) -> bool:
@@ -31,6 +35,8 @@ def check_requirements(source: Source, core: str, findings: Findings) -> bool:
         core: ZeroGravity's version.
         findings: Where to note it.
     """
+    if source.copy and all(_is_met(text, core) for text in source.copy.requires):
+        return True
     for required in _requirements(source, DISTRIBUTION):
         with contain():
             if required.specifier.contains(core, prereleases=True):
@@ -42,6 +48,27 @@ def check_requirements(source: Source, core: str, findings: Findings) -> bool:
             )
             return False
     return True
+
+
+def _is_met(text: str, core: str) -> bool:
+    """Tell of the usual requirement, ``zerogravity>=1.0``, that it is met.
+
+    Whatever else there may be is for `packaging`, which is slow to import.
+    """
+    name = _PROJECT.match(text)
+    if name and plugin_id(name[0]) != DISTRIBUTION:
+        return True
+    bound = _LOWER_BOUND.fullmatch(text)
+    if bound is None or not _RELEASE.fullmatch(core):
+        return False
+    return not bound[1] or _release(bound[1]) <= _release(core)
+
+
+def _release(version: str) -> list[int]:
+    parts = [int(part) for part in version.split(".")]
+    while parts and not parts[-1]:
+        parts.pop()  # 1.0 is 1
+    return parts
 
 
 def _wants_newer(specifier: str, core: str) -> bool:

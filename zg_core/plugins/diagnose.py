@@ -34,18 +34,27 @@ SEVERITIES: Mapping[str, Severity] = MappingProxyType(
         "ZG103": "warning",  # the same entry point twice
         "ZG104": "warning",  # a distribution twice, or one that has our name
         "ZG105": "info",  # the built-in plugin was found without metadata
+        "ZG111": "warning",  # its manifest cannot be read
         "ZG121": "error",  # needs another plugin API, or another ZeroGravity
         "ZG131": "warning",  # the configuration names a plugin that is not there
+        "ZG141": "info",  # the policy is an allowlist, and it is not in it
+        "ZG142": "error",  # it is not what was locked
+        "ZG143": "error",  # a tool is not what was locked
         "ZG201": "error",  # it cannot be imported
         "ZG202": "error",  # its hooks do not fit
         "ZG203": "warning",  # a hook we do not know
         "ZG204": "warning",  # no hooks
         "ZG205": "warning",  # a hook that wraps others
         "ZG206": "error",  # it is not a plugin object
+        "ZG207": "error",  # the process died, or was interrupted, while importing it
         "ZG211": "error",  # a hook failed
         "ZG212": "error",  # a hook returned something wrong among others
         "ZG213": "warning",  # a name twice within the plugin
+        "ZG214": "warning",  # its manifest says something else than its code
         "ZG215": "info",  # a description was cleaned
+        "ZG221": "warning",  # an observer or exporter failed too often, or hung
+        "ZG231": "warning",  # it uses, or offers, what is deprecated
+        "ZG301": "warning",  # importing it changes what is not its own
     }
 )
 """How bad each code is; strict mode allows nothing above ``info``."""

@@ -8,15 +8,16 @@ of directories on a disk, and another one on the next machine.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from .._isolation import contain
+from .choose import named
 from .diagnose import Diagnostic, Findings
 from .scan import Copy, scan
 from .sources import BUILTIN, BUILTIN_MODULE, DISTRIBUTION, Source
 
-__all__ = ["Discovery", "installed", "sources_of"]
+__all__ = ["BUILTIN_ALONE", "Discovery", "installed", "sources_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,28 @@ class Discovery:
     diagnostics: tuple[Diagnostic, ...] = ()
 
 
-def installed() -> Discovery:
-    """Find the installed plugins, without running any of their code."""
+BUILTIN_ALONE = Discovery((Source(id=BUILTIN, reference=BUILTIN_MODULE, builtin=True),))
+"""The built-in plugin as it is found without looking at what is installed."""
+
+
+def installed(only: Collection[str] | None = None) -> Discovery:
+    """Find the installed plugins, without running any of their code.
+
+    Args:
+        only: What those are called, beside the built-in one, that alone count.
+
+    Raises:
+        UnknownNameError: If one of these is not there.
+    """
     findings = Findings()
     found = sources_of(scan(findings))
-    return Discovery(found.sources, (*findings.diagnostics, *found.diagnostics))
+    if only is None:
+        return Discovery(found.sources, (*findings.diagnostics, *found.diagnostics))
+    ids = {s.id for name in (BUILTIN, *only) for s in named(name, found.sources)}
+    return Discovery(
+        tuple(source for source in found.sources if source.id in ids),
+        tuple(one for one in found.diagnostics if one.plugin in ids),
+    )
 
 
 def sources_of(copies: Sequence[Copy]) -> Discovery:
@@ -69,7 +87,7 @@ def _of_distribution(copies: list[Copy]) -> Discovery:
     offers: dict[str, tuple[str, str]] = {}
     twice: list[str] = []
     for name, reference in copy.offers:
-        slug = re.sub(r"[^a-z0-9]+", "-", name.lower())
+        slug = _slug(name)
         if slug in offers:
             twice.append(name)
         offers.setdefault(slug, (name, reference))
@@ -114,6 +132,7 @@ def _age(version: str) -> tuple[bool, object]:
 
 def _named(copy: Copy, offers: dict[str, tuple[str, str]]) -> Iterator[Source]:
     taken = {BUILTIN} if copy.name != DISTRIBUTION else set()
+    manifests = {_slug(name): value for name, value in reversed(copy.manifests)}
     for slug, (name, reference) in sorted(offers.items()):
         builtin = copy.name == DISTRIBUTION and reference.startswith(
             BUILTIN_MODULE.rpartition(".")[0] + "."
@@ -126,8 +145,13 @@ def _named(copy: Copy, offers: dict[str, tuple[str, str]]) -> Iterator[Source]:
             reference=reference,
             entry_point=name,
             copy=copy,
+            manifest="" if builtin else manifests.get(slug, ""),
             builtin=builtin,
         )
+
+
+def _slug(entry_point: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", entry_point.lower())
 
 
 def _impostor(copies: list[Copy]) -> Discovery:
@@ -152,7 +176,7 @@ def _impostor(copies: list[Copy]) -> Discovery:
 
 def _without_metadata() -> Discovery:
     """Return the built-in plugin by its module: in a source tree, in a frozen app."""
-    source = Source(id=BUILTIN, reference=BUILTIN_MODULE, builtin=True)
+    [source] = BUILTIN_ALONE.sources
     findings = source.findings()
     findings.add("ZG105", "was found without the metadata of its distribution")
     return Discovery((source,), tuple(findings.diagnostics))

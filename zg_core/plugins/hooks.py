@@ -7,8 +7,8 @@ first plugin that fails, and lose what the others said.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import pluggy
@@ -70,11 +70,19 @@ class _Hooks:
 
 
 class HookManager(pluggy.PluginManager):
-    """The hooks of one host's plugins."""
+    """The hooks of one host's plugins.
 
-    def __init__(self) -> None:
+    Args:
+        specs: The module or object that declares the hooks.
+    """
+
+    def __init__(self, specs: ModuleType | type = hookspecs) -> None:
         super().__init__(hookspecs.PROJECT)
-        self.add_hookspecs(hookspecs)
+        self._specs = specs
+        self._known = tuple(n for n in vars(specs) if n.startswith("zg_"))
+        # By hook, and by hook and argument, why it should not be used any more.
+        self._deprecated: dict[tuple[str, str], object] = {}
+        self.add_hookspecs(specs)
 
     def connect(
         self, plugin: object, findings: Findings
@@ -92,10 +100,22 @@ class HookManager(pluggy.PluginManager):
             return []
         return [
             (hook, implementation)
-            for hook in KNOWN
+            for hook in self._known
             for implementation in getattr(self.hook, hook).get_hookimpls()
             if implementation.plugin_name == findings.plugin
         ]
+
+    def parse_hookspec_opts(self, module_or_class: Any, name: str) -> Any:
+        """Return how a hook is declared, and keep what is deprecated of it.
+
+        pluggy would print that as Python's warnings; we have diagnostics.
+        """
+        marks = super().parse_hookspec_opts(module_or_class, name)
+        if marks is None:
+            return None
+        warnings = {"": marks["warn_on_impl"], **(marks["warn_on_impl_args"] or {})}
+        self._deprecated |= {(name, arg): w for arg, w in warnings.items() if w}
+        return {**marks, "warn_on_impl": None, "warn_on_impl_args": None}
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> Any:
         """Return how an attribute is marked; `None` for one that is no hook."""
@@ -114,31 +134,48 @@ class HookManager(pluggy.PluginManager):
         for name in dir(plugin):
             marks = self.parse_hookimpl_opts(plugin, name)
             if marks is None:
+                if name in self._known:
+                    getattr(plugin, name)  # a property, say, whose failure is shown
                 continue
             marked += 1
             hook = marks.get("specname") or name
-            if hook not in KNOWN:
+            if hook not in self._known:
                 if not marks.get("optionalhook"):
-                    _note_unknown(hook, findings)
+                    _note_unknown(hook, self._known, findings)
             elif marks.get("wrapper") or marks.get("hookwrapper"):
                 findings.add("ZG205", f"{hook} wraps other plugins' hooks; none can")
             else:
                 implementation = getattr(plugin, name)
-                _check_arguments(hook, implementation)
+                _check_arguments(hook, implementation, self._specs)
+                self._note_deprecated(hook, implementation, findings)
                 hooks.take(name, marks, implementation)
         if not marked:
             findings.add("ZG204", "has no hooks: nothing in it is a `hookimpl`")
         return hooks
 
+    def _note_deprecated(
+        self, hook: str, implementation: Any, findings: Findings
+    ) -> None:
+        asked = {"", *inspect.signature(implementation).parameters}
+        for (name, argument), why in self._deprecated.items():
+            if name == hook and argument in asked:
+                findings.add("ZG231", f"{why} ({_place(implementation)})")
 
-def _note_unknown(hook: str, findings: Findings) -> None:
-    close = nearest(hook, KNOWN)
+
+def _place(implementation: Any) -> str:
+    """Return the file and line of a hook, for the plugin's authors."""
+    code = getattr(inspect.unwrap(implementation), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else "no Python code"
+
+
+def _note_unknown(hook: str, known: Iterable[str], findings: Findings) -> None:
+    close = nearest(hook, known)
     meant = f"; {close!r} may be meant" if close else ""
     findings.add("ZG203", f"has a hook {hook!r}, which is not known{meant}")
 
 
-def _check_arguments(hook: str, implementation: Any) -> None:
-    allowed = list(inspect.signature(getattr(hookspecs, hook)).parameters)
+def _check_arguments(hook: str, implementation: Any, specs: object) -> None:
+    allowed = list(inspect.signature(getattr(specs, hook)).parameters)
     for parameter in inspect.signature(implementation).parameters.values():
         asked = parameter.kind in (
             inspect.Parameter.POSITIONAL_ONLY,

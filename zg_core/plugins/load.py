@@ -20,6 +20,8 @@ from collections.abc import (
 )
 from dataclasses import dataclass, replace
 from itertools import islice
+from types import MappingProxyType
+from typing import Any
 
 import pluggy
 
@@ -68,6 +70,7 @@ def load(
     manager: HookManager,
     info: HostInfo,
     builtin_tools: Collection[str] = (),
+    section: Mapping[str, Any] = MappingProxyType({}),
 ) -> Loaded:
     """Load a plugin.
 
@@ -77,6 +80,7 @@ def load(
         manager: Where its hooks are connected.
         info: What it is told.
         builtin_tools: Short names of the built-in tools.
+        section: Its own section of the configuration.
     """
     findings = source.findings()
     began = time.perf_counter()
@@ -94,6 +98,9 @@ def load(
                 answer = _answer(hook, implementation, info, findings)
                 _collect(hook, answer, specs, findings)
         contributions = tuple(_contributions(source, specs, builtin_tools, findings))
+        for hook, implementation in hooks:
+            if hook == "zg_configure":
+                _configure(implementation, section, findings)
     return Loaded(
         imported=caught.error is None,
         hooks=tuple(hooks),
@@ -228,3 +235,28 @@ def _contributions(
             findings.add("ZG212", f"the {kind} {name!r} failed", error=caught.error)
         else:
             yield Contribution(kind, spec, source.id, source.builtin)
+
+
+def _configure(
+    implementation: pluggy.HookImpl, section: Mapping[str, Any], findings: Findings
+) -> None:
+    told = {"config": _copied(section)}
+    with contain() as caught:
+        answer = implementation.function(
+            *(told[name] for name in implementation.argnames)
+        )
+        if isinstance(answer, Awaitable | AsyncIterable):
+            if inspect.iscoroutine(answer):
+                answer.close()  # or Python warns that nobody awaited it
+            raise _Refused("must be a plain `def`, not `async def`")
+    if isinstance(caught.error, _Refused):
+        findings.add("ZG211", f"zg_configure {caught.error}")
+    elif caught.error:
+        findings.add("ZG211", "zg_configure failed", error=caught.error)
+
+
+def _copied(value: Any) -> Any:
+    """Return plain tables and lists, which the plugin may change as it likes."""
+    if isinstance(value, Mapping):
+        return {key: _copied(each) for key, each in value.items()}
+    return list(map(_copied, value)) if isinstance(value, list | tuple) else value

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, get_args
 
 from .._json import JsonObject
 from ..registry import Contribution, Kind
-from ..specs import ToolSpec
 from .diagnose import Diagnostic, State
+from .index import Manifest
 from .load import Loaded
+from .shown import capabilities_of
 from .sources import Source
 
 if TYPE_CHECKING:
@@ -26,12 +27,15 @@ class PluginRecord:
     Attributes:
         source: Where it comes from.
         state: Whether it works, or why not.
+        manifest: What it says of itself, to be known without being loaded; `None`
+            if it must be loaded for that.
         noted: What was not right before it was loaded.
         loading: What came of loading it; `None` if nobody has.
     """
 
     source: Source
     state: State = "discovered"
+    manifest: Manifest | None = None
     noted: tuple[Diagnostic, ...] = ()
     loading: Loaded | None = None
 
@@ -62,8 +66,10 @@ class PluginRecord:
 
     @property
     def contributions(self) -> tuple[Contribution, ...]:
-        """What it offers; nothing before it was loaded."""
-        return self.loading.contributions if self.loading else ()
+        """What it offers; before it was loaded, what its manifest says of that."""
+        if self.loading:
+            return self.loading.contributions
+        return self.manifest.contributions if self.manifest else ()
 
     @property
     def contributes(self) -> Mapping[Kind, tuple[str, ...]]:
@@ -89,10 +95,9 @@ class PluginRecord:
     def document(self) -> JsonObject:
         """Return it as JSON."""
         copy = self.source.copy
-        capabilities: set[str] = set()
-        for contribution in self.contributions:
-            if isinstance(contribution.spec, ToolSpec):
-                capabilities |= contribution.spec.capabilities
+        capabilities = capabilities_of(self.contributions)
+        if self.manifest and not self.loading:
+            capabilities = self.manifest.capabilities
         return {
             "id": self.id,
             "dist": self.source.distribution or None,
@@ -100,11 +105,12 @@ class PluginRecord:
             "state": self.state,
             "builtin": self.builtin,
             "entry_point": self.source.reference,
+            "manifest": self.manifest is not None,
             "loaded": self.loaded,
             "load_ms": round(self.loading.seconds * 1000, 1) if self.loading else None,
             "contributes": {f"{k}s": list(v) for k, v in self.contributes.items()},
-            "capabilities": sorted(capabilities),
+            "capabilities": list(capabilities),
             "diagnostics": [found.document() for found in self.diagnostics],
-            "path": copy.root if copy else None,
+            "path": copy.root if copy else self.source.file or None,
             "editable": bool(copy and copy.editable),
         }

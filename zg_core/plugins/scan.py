@@ -4,7 +4,8 @@ One scan, each distribution guarded: unreadable metadata hides nobody but itself
 Of a distribution without a plugin only the entry points are looked at.
 
 Always `importlib_metadata`, never the standard library's `importlib.metadata`:
-importing the one unplugs the other's finder, and then they mix.
+importing the one unplugs the other's finder, and then they mix. It finds the files,
+and we read them: it would parse each anew for every field, as an e-mail.
 """
 
 from __future__ import annotations
@@ -12,7 +13,10 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -21,13 +25,15 @@ import importlib_metadata
 
 from .._isolation import contain
 from .._names import clean_description, plugin_id
+from .._version import is_this_code
 from .diagnose import Findings
 
-__all__ = ["GROUP", "Copy", "scan"]
+__all__ = ["GROUP", "MANIFESTS", "Copy", "scan"]
 
 GROUP = "zerogravity.plugins"
-_PACKAGE = Path(__file__).resolve().parent.parent
+MANIFESTS = "zerogravity.manifests"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+_NOTHING = FileNotFoundError, NotADirectoryError, IsADirectoryError, PermissionError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,7 @@ class Copy:
         version: Its version.
         folder: The folder of its metadata.
         offers: Names and values of its entry points, as they stand there.
+        manifests: The same of those that name its plugins' manifests.
         requires: Its requirements, as written.
         origin: Where it was installed from, as far as the installer noted it.
         editable: The working copy that was installed; empty if none was.
@@ -48,6 +55,7 @@ class Copy:
     version: str = "unknown"
     folder: str
     offers: tuple[tuple[str, str], ...]
+    manifests: tuple[tuple[str, str], ...] = ()
     requires: tuple[str, ...] = ()
     origin: str = "index"
     editable: str = ""
@@ -55,26 +63,26 @@ class Copy:
     @property
     def root(self) -> str:
         """The folder that holds its packages."""
-        return str(Path(self.folder).parent)
+        return os.path.dirname(self.folder)  # noqa: PTH120 - asked for each plugin
 
     @property
     def owns_core(self) -> bool:
         """Whether the code that is running right now is its."""
-        roots = [Path(root) for root in (self.root, self.editable) if root]
-        return any((root / _PACKAGE.name).resolve() == _PACKAGE for root in roots)
+        return is_this_code(self.root, *([self.editable] if self.editable else []))
 
 
 def scan(findings: Findings) -> list[Copy]:
     """Return the distributions that have plugins, in the order of `sys.path`."""
     copies: dict[str, Copy | None] = {}
     for distribution in _distributions(findings):
-        offers: tuple[tuple[str, str], ...] = ()
+        offers: list[tuple[str, str]] = []
+        manifests: list[tuple[str, str]] = []
         with contain() as caught:
-            offers = tuple(
-                (entry_point.name, entry_point.value)
-                for entry_point in distribution.entry_points
-                if entry_point.group == GROUP
-            )
+            for group, name, value in _entry_points(distribution):
+                if group == GROUP:
+                    offers.append((name, value))
+                elif group == MANIFESTS:
+                    manifests.append((name, value))
         if not offers and not caught.error:
             continue
         folder = _folder(distribution)
@@ -89,7 +97,9 @@ def scan(findings: Findings) -> list[Copy]:
                 error=caught.error,
             )
         else:
-            copies[folder] = _copy(distribution, folder, offers, findings)
+            copies[folder] = _copy(
+                distribution, folder, tuple(offers), tuple(manifests), findings
+            )
     return [copy for copy in copies.values() if copy]
 
 
@@ -108,18 +118,68 @@ def _distributions(findings: Findings) -> list[Any]:
     return found
 
 
+def _entry_points(distribution: Any) -> Iterator[tuple[str, str, str]]:
+    """Yield group, name and value of each entry point.
+
+    Raises:
+        ValueError: If a line is none, in whichever group.
+    """
+    group = ""
+    for line in (_text(distribution, "entry_points.txt") or "").splitlines():
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if equals:
+            yield group, name.rstrip(), value.lstrip()
+        elif line.startswith("[") and line.endswith("]"):
+            group = line[1:-1]
+        else:
+            raise ValueError(f"{line!r} is no entry point")
+
+
+def _text(distribution: Any, file: str) -> str | None:
+    """Return the text of a file of the metadata; `None` if there is none."""
+    if type(distribution) is not importlib_metadata.PathDistribution:
+        text: str | None = distribution.read_text(file)
+        return text
+    with suppress(*_NOTHING):
+        path = os.path.join(getattr(distribution, "_path"), file)  # noqa: B009, PTH118
+        with open(path, encoding="utf-8") as opened:  # noqa: PTH123 - half the time
+            return opened.read()
+    return None
+
+
+def _described(distribution: Any) -> tuple[str, str, tuple[str, ...]]:
+    """Return the normalised name, the version and the requirements."""
+    text = _text(distribution, "METADATA")
+    if text is None:  # it is an egg
+        metadata = distribution.metadata
+        name, version = metadata["Name"], metadata["Version"]
+        requires = tuple(distribution.requires or ())
+    else:
+        head = re.sub(r"\n[ \t]+", " ", text.partition("\n\n")[0])
+        fields: dict[str, list[str]] = {}
+        for line in head.splitlines():
+            field, _, value = line.partition(":")
+            fields.setdefault(field.lower(), []).append(value.strip())
+        [name] = fields.get("name", [""])[:1]
+        [version] = fields.get("version", [""])[:1]
+        requires = tuple(fields.get("requires-dist", ()))
+    return plugin_id(name), clean_description(version or ""), requires
+
+
 def _copy(
     distribution: Any,
     folder: str,
     offers: tuple[tuple[str, str], ...],
+    manifests: tuple[tuple[str, str], ...],
     findings: Findings,
 ) -> Copy | None:
-    name, version = "", "unknown"
+    name, version = "", ""
     requires: tuple[str, ...] = ()
-    metadata: Any = {}
     with contain():
-        metadata = distribution.metadata  # parsed each time it is asked for
-        name = plugin_id(metadata["Name"])
+        name, version, requires = _described(distribution)
     # pip renames what it is about to remove, and may be killed before it does.
     if not _NAME.fullmatch(name) or Path(folder).name.startswith("~"):
         findings.add(
@@ -129,16 +189,13 @@ def _copy(
             f"remove {folder}, or install that package again",
         )
         return None
-    with contain():
-        version = clean_description(metadata["Version"]) or version
-    with contain():
-        requires = tuple(distribution.requires or ())
     origin, editable = _origin(distribution)
     return Copy(
         name=name,
-        version=version,
+        version=version or "unknown",
         folder=folder,
         offers=offers,
+        manifests=manifests,
         requires=requires,
         origin=origin,
         editable=editable,
@@ -147,7 +204,13 @@ def _copy(
 
 def _folder(distribution: Any) -> str:
     # Nothing public tells the folder, and a message without it helps nobody.
-    return os.path.realpath(str(getattr(distribution, "_path", distribution)))
+    parent, name = os.path.split(str(getattr(distribution, "_path", distribution)))
+    return os.path.join(_real(parent), name)  # noqa: PTH118 - there may be a thousand
+
+
+@cache
+def _real(folder: str) -> str:
+    return os.path.realpath(folder)
 
 
 def _origin(distribution: Any) -> tuple[str, str]:
@@ -158,7 +221,7 @@ def _origin(distribution: Any) -> tuple[str, str]:
     """
     url, editable = "", False
     with contain():
-        direct = json.loads(distribution.read_text("direct_url.json") or "{}")
+        direct = json.loads(_text(distribution, "direct_url.json") or "{}")
         url = str(direct.get("url", ""))
         editable = direct.get("dir_info", {}).get("editable") is True
     parts = urlsplit(url)

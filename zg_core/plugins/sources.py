@@ -30,6 +30,9 @@ class Source:
         reference: Where its code is: ``"package.module:attribute"``.
         entry_point: Name of the entry point; empty if none names it.
         copy: The distribution that has it; `None` if none does.
+        file: The file it is, where the user's configuration names one.
+        manifest: Where its manifest is: ``"package:zg_plugin.json"``; empty if it
+            says of none.
         builtin: Whether it came with ZeroGravity.
         impostor: Whether the distribution has ZeroGravity's name and is not it.
     """
@@ -38,6 +41,8 @@ class Source:
     reference: str
     entry_point: str = ""
     copy: Copy | None = None
+    file: str = ""
+    manifest: str = ""
     builtin: bool = False
     impostor: bool = False
 
@@ -56,7 +61,14 @@ class Source:
         """Where it was installed from, for people."""
         if self.builtin:
             return DISTRIBUTION
+        if self.file:
+            return self.file
         return self.copy.origin if self.copy else "object"
+
+    @property
+    def place(self) -> str:
+        """What on this machine it is imported from; empty if it was given."""
+        return self.copy.folder if self.copy else self.file
 
     def findings(self) -> Findings:
         """Return a new collection of what is not right with the plugin."""
@@ -64,6 +76,8 @@ class Source:
             hint = f"pip install --force-reinstall {DISTRIBUTION}"
         elif self.copy:
             hint = f"pip install -U {self.copy.name}, or: zg -p no:{self.id} …"
+        elif self.file:
+            hint = f"take it out of plugins.local, or: zg -p no:{self.id} …"
         else:
             hint = "leave it out where the engine is opened"
         return Findings(self.id, self.version, hint)

@@ -28,6 +28,7 @@ from ..plugins import PluginHost
 from ..specs import WorkflowSpec
 from ..workflows import RunOptions, Workflow
 from .asking import links
+from .guarding import guards
 from .recorder import timestamp
 
 __all__ = ["accept", "check_objective", "named_workflow", "resolved_agents"]
@@ -118,6 +119,7 @@ async def accept(
     plan = _with_agents(named_workflow(workflow, host), agents, host)
     if plan.routed:
         _check_routing(config, host)
+    guards(config, host)
     for model in (options.model, *(step.model for step in plan.steps)):
         if model:
             links(model, host)
@@ -225,4 +227,4 @@ def _results_of(earlier: RunState) -> dict[str, bytes]:
 def _background(earlier: RunState) -> str:
     output = earlier.output
     text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
-    return f"{earlier.accepted.objective}\n\n{text}"
+    return f"{earlier.objective}\n\n{text}"

@@ -6,10 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import anyio
+
 from .._choice import choose_model
 from .._isolation import contained, describe
 from .._prices import price_of, worst_case
 from ..errors import (
+    GuardrailError,
     LimitError,
     ProviderError,
     ProviderResponseError,
@@ -21,6 +24,7 @@ from ..models import Request, Response
 from ..usage import Usage
 from .asking import Ask, Link, offer_tools, shown
 from .budget import Reservation
+from .guarding import Guarding
 from .recorder import TextDelta, error_info
 from .replay import StepCalls
 from .retries import attempts, may_retry
@@ -82,9 +86,19 @@ class ModelCalls:
         known = self._calls.model(key)
         if known is None:
             known = await self._along_the_chain(
-                key, request, self.chain(ask.model), on_text
+                key, await self._checked(key, request), self.chain(ask.model), on_text
             )
         return names.incoming(known)
+
+    async def _checked(self, key: str, request: Request) -> Request:
+        """Return a request as it may be sent."""
+        guarding = self._scope.guarding
+        if guarding is None:
+            return request
+        messages = await guarding.messages(
+            request.messages, step=self._step, call_key=key
+        )
+        return replace(request, messages=messages)
 
     async def _along_the_chain(
         self,
@@ -119,6 +133,8 @@ class _Call:
         self._on_text = on_text
         self._attempt = 0
         self._told = False
+        guarding = scope.guarding
+        self._guarding = guarding if guarding and guarding.checks("answer") else None
 
     def next_may_help(self, error: ProviderError) -> bool:
         """Tell whether another model may be asked instead."""
@@ -179,18 +195,43 @@ class _Call:
             response = await self._sent(link, request, held)
             cost = _cost(link, response)
             held.settle(response.usage, cost)
-            answered = await self._scope.recorder.record(
-                ModelAnswered(
-                    step=self._step,
-                    call_key=self._key,
-                    model=link.name,
-                    response=response,
-                    cost_usd=cost,
-                    duration_seconds=round(time.monotonic() - began, 6),
-                    attempt=self._attempt,
-                )
+            answered = ModelAnswered(
+                step=self._step,
+                call_key=self._key,
+                model=link.name,
+                response=response,
+                cost_usd=cost,
+                duration_seconds=round(time.monotonic() - began, 6),
+                attempt=self._attempt,
             )
+            if self._guarding:
+                answered = await self._checked(self._guarding, answered)
+            answered = await self._scope.recorder.record(answered)
+            if self._guarding and self._on_text and answered.response.text:
+                self._on_text(answered.response.text)
             return answered.response
+
+    async def _checked(
+        self, guarding: Guarding, answered: ModelAnswered
+    ) -> ModelAnswered:
+        """Return an answer as it may be seen.
+
+        A refused one is recorded all the same, for what it cost, but without a word
+        of it; and after the refusal, so that no replay finds it alone.
+        """
+        try:
+            response = await guarding.answer(
+                answered.response, step=self._step, call_key=self._key
+            )
+        except GuardrailError:
+            message = replace(answered.response.message, parts=())
+            response = replace(
+                answered.response, message=message, data=None, stop_reason="refusal"
+            )
+            with anyio.CancelScope(shield=True):
+                await self._scope.recorder.record(replace(answered, response=response))
+            raise
+        return replace(answered, response=response)
 
     async def _sent(self, link: Link, request: Request, held: Reservation) -> Response:
         held.forfeit()  # until an answer says otherwise
@@ -203,7 +244,8 @@ class _Call:
             raise
 
     async def _contained(self, link: Link, request: Request) -> Response:
-        streamed = self._on_text or self._scope.recorder.streaming
+        wanted = self._on_text or self._scope.recorder.streaming
+        streamed = wanted and not self._guarding
         ask = self._streamed(link, request) if streamed else _complete(link, request)
         response, error = await contained(ask)
         if isinstance(error, ZeroGravityError):

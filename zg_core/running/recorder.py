@@ -21,6 +21,7 @@ from ..journals import Journal
 __all__ = ["Listener", "Recorder", "TextDelta", "error_info", "timestamp"]
 
 E = TypeVar("E", bound=Event)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,8 @@ class Listener:
 class Recorder:
     """Writes the events of one run, whose owner it belongs to.
 
+    The listener and the watchers are told of each, once it is written.
+
     Attributes:
         journal: The journal it writes to.
         state: The state all recorded events lead to.
@@ -73,11 +76,13 @@ class Recorder:
         *,
         secrets: Secrets,
         listener: Listener | None,
+        watchers: Sequence[Callable[[Event], None]] = (),
     ) -> None:
         self.journal = journal
         self._run_id = run_id
         self._epoch = epoch
         self._secrets = secrets
+        self._watchers = (listener.emit, *watchers) if listener else watchers
         self._listener = listener
         self._untold: deque[_Untold] = deque()
         self._broken: JournalError | None = None
@@ -125,13 +130,18 @@ class Recorder:
         """Tell of events in their order, however their writing ended in between."""
         while self._untold and self._untold[0].recorded:
             event = self._untold.popleft().event
-            if self._listener and self._broken is None:
-                self._listener.emit(event)
+            if self._broken is None:
+                for tell in self._watchers:
+                    tell(event)
 
     def tell(self, delta: TextDelta) -> None:
         """Pass on a piece of an answer, to those who listen now."""
         if self._listener and self._listener.deltas:
-            self._listener.emit(replace(delta, text=self._secrets.redact(delta.text)))
+            self._listener.emit(replace(delta, text=self.redacted(delta.text)))
+
+    def redacted(self, value: T) -> T:
+        """Return a JSON value as it is recorded: without secrets."""
+        return self._secrets.redact_record(value)
 
     @property
     def streaming(self) -> bool:

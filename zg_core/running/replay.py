@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from .. import errors
 from .._codec import digest
 from .._json import Json
-from ..errors import ProviderError, ReplayMismatchError, RunError
+from ..errors import GuardrailError, ProviderError, ReplayMismatchError, RunError
 from ..events import (
     ErrorInfo,
     Event,
+    GuardrailDecided,
     ModelAnswered,
     ModelFailed,
     StepFailed,
@@ -22,6 +23,8 @@ from ..events import (
 )
 from ..messages import ToolResult
 from ..models import Response
+from .guarding import refusal
+from .recorder import error_info
 
 __all__ = ["Failed", "Recorded", "Started", "StepCalls"]
 
@@ -32,12 +35,12 @@ class Failed:
 
     error: ErrorInfo
 
-    def exception(self) -> ProviderError:
+    def exception(self) -> RunError:
         """Return the error the agent saw."""
         kind = getattr(errors, self.error.type, ProviderError)
-        if not issubclass(kind, ProviderError):
+        if not issubclass(kind, ProviderError | GuardrailError):
             kind = ProviderError
-        raised: ProviderError = kind(
+        raised: RunError = kind(
             self.error.cause, self.error.remedy, **self.error.details
         )
         return raised
@@ -71,7 +74,10 @@ class Recorded:
     def _take_in(self, event: Event) -> None:
         match event:
             case ModelAnswered():
-                self._of(event.step)[event.call_key] = event.response
+                self._answered(event)
+            case GuardrailDecided(allow=False, subject="message" | "answer"):
+                refused = Failed(error_info(refusal(event)))
+                self._of(event.step)[event.call_key] = refused
             case ModelFailed(final=True):
                 self._of(event.step)[event.call_key] = Failed(event.error)
             case ToolStarted():
@@ -82,6 +88,12 @@ class Recorded:
                 self._of(event.step)[event.call_key] = _Value(event.value)
             case StepFailed():
                 self._forgive(event.step, event.error)
+
+    def _answered(self, event: ModelAnswered) -> None:
+        """Take an answer; but one that was refused is recorded for its cost alone."""
+        calls = self._of(event.step)
+        if not isinstance(calls.get(event.call_key), Failed):
+            calls[event.call_key] = event.response
 
     def _of(self, step: str) -> dict[str, Outcome]:
         return self._outcomes.setdefault(step, {})
@@ -144,7 +156,8 @@ class StepCalls:
         """Return a recorded answer.
 
         Raises:
-            ProviderError: If what is recorded is that there was none.
+            ProviderError: If what is recorded is that there was none;
+                `GuardrailError` if it is that a guardrail refused.
         """
         found = self._left.pop(key, None)
         if isinstance(found, Failed):

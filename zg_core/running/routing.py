@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 
 from .._isolation import contained
 from ..classifiers import Label
 from ..config import Config, named_by
-from ..errors import RunError, ZeroGravityError
+from ..errors import RunError, UnknownNameError, ZeroGravityError
 from ..events import RouteChosen
 from ..plugins import PluginHost
-from ..specs import AgentSpec
+from ..plugins.shown import shown
+from ..registry import Contribution
 from .context import ask_classifier
 
 __all__ = ["route"]
@@ -60,14 +62,25 @@ def _agents_of(
 ) -> tuple[str, tuple[str, ...]]:
     if label.name in routes:
         return label.name, _qualified(routes[label.name], host)
-    offering = tuple(
-        c.qualified
-        for c in host.all("agent")
-        if isinstance(c.spec, AgentSpec) and label.name in c.spec.task_types
-    )
-    if offering:
-        return label.name, offering
+    # What a built-in agent is for stays its own, whatever is installed.
+    for offers in (host.builtin, host.all):
+        if offering := tuple(_meant_for(label.name, offers("agent"), host)):
+            return label.name, offering
     return _GENERAL, _qualified(routes[_GENERAL], host)
+
+
+def _meant_for(
+    category: str, offers: Iterable[Contribution], host: PluginHost
+) -> Iterator[str]:
+    """Yield the agents that say they are meant for a category, and are really there.
+
+    Of a plugin that was not imported it is only said what it offers.
+    """
+    for offer in offers:
+        if category in shown(offer.spec)["task_types"]:
+            name = offer.name if offer.builtin else offer.qualified
+            with suppress(UnknownNameError):
+                yield host.find("agent", name).qualified
 
 
 def _restricted(

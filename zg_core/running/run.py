@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 
 from .._groups import ungrouped
-from .._machine import outcome, ready
+from .._machine import RunState, outcome, ready
 from .._version import core_version
 from .._workspace import FolderWorkspace
 from ..config import Config
@@ -35,11 +35,12 @@ from ..plugins import PluginHost
 from ..workflows import Step
 from .accepting import default_model, resolved_agents
 from .budget import Budget
+from .guarding import Guard, Guarding, guards
 from .recorder import Recorder, error_info
 from .replay import Recorded
 from .routing import route
 from .scope import RunScope
-from .steps import run_step
+from .steps import note_new_plugins, run_step
 
 __all__ = ["DONE", "do_run"]
 
@@ -66,9 +67,12 @@ async def do_run(
         return
     try:
         resumed = recorder.state.started is not None
+        enabled = guards(config, host)
         await _begin(recorder, epoch, config, host)
-        scope = _scope(recorder, events, config, host)
+        scope = _scope(recorder, events, config, host, enabled)
         if resumed:
+            if enabled:
+                await note_new_plugins(scope)
             await anyio.to_thread.run_sync(scope.workspace.sweep)
         await _until_cancelled(scope)
     except ZeroGravityError as error:
@@ -101,13 +105,19 @@ async def _begin(
             api=API,
             python=platform.python_version(),
             plugins=host.loaded(),
+            overrides=config.overrides,
+            policy=config.plugins_policy,
         ),
         durable=False,
     )
 
 
 def _scope(
-    recorder: Recorder, events: Sequence[Event], config: Config, host: PluginHost
+    recorder: Recorder,
+    events: Sequence[Event],
+    config: Config,
+    host: PluginHost,
+    enabled: tuple[Guard, ...],
 ) -> RunScope:
     state = recorder.state
     options = state.accepted.options
@@ -123,6 +133,7 @@ def _scope(
             usd=(state.cost_nanos + state.lost_nanos) / 1e9,
         ),
         workspace=FolderWorkspace(Path(options.out or ".")),
+        guarding=Guarding(enabled, host, recorder) if enabled else None,
         model=state.started.model if state.started else "",
         forced_model=options.model,
     )
@@ -169,6 +180,8 @@ async def _heed_requests(scope: RunScope, running: anyio.CancelScope) -> None:
 
 async def _do_steps(scope: RunScope) -> None:
     recorder = scope.recorder
+    if scope.guarding:
+        await _check_objective(scope.guarding, recorder.state)
     await _choose_agents(scope)
     begun: set[str] = set()
     async with anyio.create_task_group() as tasks:
@@ -189,11 +202,20 @@ async def _do_steps(scope: RunScope) -> None:
         await recorder.record(finished)
 
 
+async def _check_objective(guarding: Guarding, state: RunState) -> None:
+    """Have the objective checked, unless the run has begun to work on it."""
+    begun = state.route is not None or any(
+        step.started_at for step in state.steps.values()
+    )
+    if not begun:
+        await guarding.objective()
+
+
 async def _choose_agents(scope: RunScope) -> None:
     state = scope.recorder.state
     if state.workflow.routed and state.route is None:
         chosen = await route(
-            state.accepted.objective,
+            state.objective,
             config=scope.config,
             host=scope.host,
             agents=state.accepted.options.agents,

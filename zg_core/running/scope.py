@@ -9,6 +9,7 @@ from ..config import Config
 from ..plugins import PluginHost
 from .asking import Link, links
 from .budget import Budget
+from .guarding import Guarding
 from .recorder import Recorder
 from .replay import Recorded
 
@@ -21,6 +22,7 @@ class RunScope:
 
     Attributes:
         model: The models to try, in order, where neither step nor agent has its own.
+        guarding: The guardrails, if any is enabled.
         forced_model: The same, if the user named them for this run; they go first.
         chains: The chains that were asked for until now.
     """
@@ -31,6 +33,7 @@ class RunScope:
     recorded: Recorded
     budget: Budget
     workspace: FolderWorkspace
+    guarding: Guarding | None
     model: str
     forced_model: str | None
     chains: dict[str, tuple[Link, ...]] = field(default_factory=dict)

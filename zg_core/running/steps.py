@@ -38,7 +38,7 @@ from .context import StepContext, StepInput
 from .recorder import error_info
 from .scope import RunScope
 
-__all__ = ["run_step"]
+__all__ = ["note_new_plugins", "run_step"]
 
 
 async def run_step(scope: RunScope, step: Step) -> None:
@@ -54,6 +54,9 @@ async def run_step(scope: RunScope, step: Step) -> None:
     given = _given(recorder.state, step, agent)
     try:
         reply = await _reply(scope, step, given)
+        if scope.guarding:
+            output = await scope.guarding.reply(reply.output, step=step.name)
+            reply = replace(reply, output=output)
     except ZeroGravityError as error:
         if isinstance(error, JournalError) and not isinstance(
             error, ReplayMismatchError
@@ -67,7 +70,7 @@ async def run_step(scope: RunScope, step: Step) -> None:
             ),
             durable=False,
         )
-    await _note_new_plugins(scope)
+    await note_new_plugins(scope)
 
 
 async def _reply(scope: RunScope, step: Step, given: StepInput) -> Reply:
@@ -153,7 +156,7 @@ async def _failed(
             raise error
 
 
-async def _note_new_plugins(scope: RunScope) -> None:
+async def note_new_plugins(scope: RunScope) -> None:
     """Extend the run's environment by plugins that were loaded since."""
     recorder = scope.recorder
     for plugin in scope.host.loaded():
@@ -172,7 +175,7 @@ def _given(state: RunState, step: Step, agent: str) -> StepInput:
         run_id=accepted.run_id,
         step=step.name,
         agent=agent,
-        objective=accepted.objective,
+        objective=state.objective,
         prompt=_prompt(state, step, outputs),
         outputs=outputs,
         files=accepted.files,
@@ -185,9 +188,9 @@ def _prompt(state: RunState, step: Step, outputs: Mapping[str, Json]) -> str:
     texts = {name: _text(output) for name, output in outputs.items()}
     if step.prompt:
         absent = dict.fromkeys(state.steps, "")
-        known = {"input": accepted.objective, "objective": accepted.objective}
+        known = {"input": state.objective, "objective": state.objective}
         return fill(step.prompt, {**absent, **texts, **known})
-    parts = [accepted.objective]
+    parts = [state.objective]
     if accepted.background:
         parts.append(f"## Before\n\n{accepted.background}")
     if accepted.files:

@@ -15,7 +15,7 @@ from .._json import Json, JsonObject
 from .._names import writable
 from .._schema import argument_errors, call_function, parameters_of
 from ..contexts import Context
-from ..errors import JournalError, RunError, ToolTimeoutError
+from ..errors import GuardrailError, JournalError, RunError, ToolTimeoutError
 from ..events import ToolFinished, ToolStarted
 from ..messages import ToolResult
 from ..signals import Retry
@@ -64,7 +64,15 @@ class ToolCalls:
         if isinstance(known, Started) and known.event.effect == "once":
             raise _unknown_outcome(found.qualified, self._step)
         made = host.make(found)
-        refused = _refusal(spec, arguments)
+        refused = None
+        if self._scope.guarding:
+            try:
+                arguments = await self._scope.guarding.arguments(
+                    arguments, step=self._step, call_key=key, tool=found.qualified
+                )
+            except GuardrailError as no:
+                refused = no.cause
+        refused = refused or _refusal(spec, arguments)
         started = ToolStarted(
             step=self._step,
             call_key=key,

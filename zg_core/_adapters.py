@@ -1,0 +1,26 @@
+"""Make pydantic's adapters, whatever else is installed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._isolation import contain
+
+if TYPE_CHECKING:
+    from pydantic import ConfigDict, TypeAdapter
+
+__all__ = ["adapter_of"]
+
+
+def adapter_of(kind: Any, config: ConfigDict | None = None) -> TypeAdapter[Any]:
+    """Return what reads and writes values of a type.
+
+    The first in a process has pydantic look for plugins of its own among all that
+    is installed, which fails if the metadata of any package is corrupt. The next
+    does not look again.
+    """
+    from pydantic import TypeAdapter
+
+    with contain():
+        return TypeAdapter(kind, config=config)
+    return TypeAdapter(kind, config=config)

@@ -1,0 +1,39 @@
+"""Complete the names of what plugins offer, and import none of them for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import click
+from click.shell_completion import CompletionItem
+
+from ._invocation import current_invocation
+
+if TYPE_CHECKING:
+    from zg_core.registry import Kind
+
+__all__ = ["complete"]
+
+
+def complete(
+    kind: Kind,
+) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Return what completes the names of a kind: those built in or in a manifest."""
+
+    def names(
+        ctx: click.Context, _: click.Parameter, typed: str
+    ) -> list[CompletionItem]:
+        host = current_invocation(ctx).shown_host()
+        meant = ("active", "override")
+        found = (
+            (offer.name if host.standing(offer) in meant else offer.qualified, offer)
+            for offer in host.known(kind)
+        )
+        return [
+            CompletionItem(name, help=offer.spec.description)
+            for name, offer in found
+            if name.startswith(typed)
+        ]
+
+    return names

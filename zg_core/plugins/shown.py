@@ -1,0 +1,79 @@
+"""Say of what plugins offer what lists show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from types import MappingProxyType
+from typing import Any
+
+from .._json import Json, JsonObject
+from ..registry import Contribution, Kind
+from ..specs import ProviderSpec, Spec, ToolSpec, WorkflowSpec
+from .hooks import HOOKS
+
+__all__ = ["SPECS", "USUAL", "Indexed", "capabilities_of", "shown"]
+
+SPECS: Mapping[Kind, type[Spec]] = MappingProxyType(dict(HOOKS.values()))
+"""The specs of each kind."""
+
+_NOT_SHOWN = {"name", "description", "factory", "function", "parameters", "workflow"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Indexed(Spec):
+    """What a manifest says of a thing: enough to list it, not to make it.
+
+    Attributes:
+        details: What `shown` would return of the real spec.
+    """
+
+    details: Mapping[str, Json]
+
+
+def shown(spec: Spec) -> JsonObject:
+    """Return what lists say of a thing besides its name and description, as JSON."""
+    if isinstance(spec, Indexed):
+        return dict(spec.details)
+    # What a subclass adds is the plugin's own, and need not be JSON.
+    kind = next(kind for kind, known in SPECS.items() if isinstance(spec, known))
+    details = {name: _plain(getattr(spec, name)) for name in USUAL[kind]}
+    if isinstance(spec, WorkflowSpec):
+        details["steps"] = [step.name for step in spec.workflow.steps]
+    return details
+
+
+def capabilities_of(contributions: Iterable[Contribution]) -> tuple[str, ...]:
+    """Return what things reach: their tools' capabilities, their providers' keys."""
+    found: set[str] = set()
+    for spec in (contribution.spec for contribution in contributions):
+        if isinstance(spec, ToolSpec):
+            found |= spec.capabilities
+        elif isinstance(spec, ProviderSpec):
+            found |= {f"env:{variable}" for variable in spec.env}
+    return tuple(sorted(found))
+
+
+def _plain(value: Any) -> Json:
+    if isinstance(value, set | frozenset):
+        return sorted(value)
+    if isinstance(value, tuple):
+        return list(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {name: _plain(part) for name, part in asdict(value).items()}
+    return value
+
+
+USUAL: Mapping[Kind, Mapping[str, Json]] = MappingProxyType(
+    {
+        kind: MappingProxyType(
+            {
+                field.name: _plain(field.default)
+                for field in fields(spec)
+                if field.name not in _NOT_SHOWN
+            }
+        )
+        for kind, spec in SPECS.items()
+    }
+)
+"""The fields of each kind's specs that are shown, each with its default."""

@@ -1,0 +1,1 @@
+"""What plugins must do, as tests: one class for each kind of thing they offer."""
