@@ -78,6 +78,40 @@ def zg_register_classifiers() -> list[zg.ClassifierSpec]:
 
 
 @zg.hookimpl
+def zg_register_exporters() -> list[zg.ExporterSpec]:
+    """Offer the numbers that Prometheus fetches."""
+    return [
+        zg.ExporterSpec(
+            name="prometheus",
+            description="Counts and times what runs do, for Prometheus to fetch.",
+            factory="zg_plugins_builtin.exporters.prometheus:PrometheusExporter",
+            signals=frozenset({"metrics"}),
+        )
+    ]
+
+
+@zg.hookimpl
+def zg_register_guardrails() -> list[zg.GuardrailSpec]:
+    """Offer the check of what comes in, and of what is shown."""
+    return [
+        zg.GuardrailSpec(
+            name="patterns",
+            description="Refuses objectives that hold what attacks are made of.",
+            factory="zg_plugins_builtin.guardrails.patterns:Patterns",
+            stages=frozenset({"input"}),
+            subjects=frozenset({"objective"}),
+        ),
+        zg.GuardrailSpec(
+            name="markup",
+            description="Takes script out of replies that somebody may render.",
+            factory="zg_plugins_builtin.guardrails.markup:Markup",
+            stages=frozenset({"output"}),
+            subjects=frozenset({"reply"}),
+        ),
+    ]
+
+
+@zg.hookimpl
 def zg_register_workflows() -> list[zg.WorkflowSpec]:
     """Offer the workflows over the default agents."""
     return list(workflows.SPECS)
@@ -91,6 +125,18 @@ def zg_register_journals() -> list[zg.JournalSpec]:
             name="sqlite",
             description="Keeps runs in one SQLite file.",
             factory="zg_plugins_builtin.journals.sqlite:open_journal",
+        )
+    ]
+
+
+@zg.hookimpl
+def zg_register_runtimes() -> list[zg.RuntimeSpec]:
+    """Offer the runtime that needs nothing else."""
+    return [
+        zg.RuntimeSpec(
+            name="detached",
+            description="Has a run done by a process of its own on this machine.",
+            factory="zg_plugins_builtin.runtimes.detached:DetachedRuntime",
         )
     ]
 

@@ -1,0 +1,1 @@
+"""The runtimes that come with ZeroGravity."""
