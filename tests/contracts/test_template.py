@@ -1,8 +1,7 @@
-"""The template is a plugin that works, and it comes with the wheel."""
+"""The template is a project that works, and it comes with the wheel."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import zipfile
@@ -10,20 +9,25 @@ from pathlib import Path
 
 import pytest
 
+from zg_core.scaffold import KINDS, names_of
+from zg_core.scaffold.template import LEAVINGS, render
+
 ROOT = Path(__file__).parent.parent.parent
 TEMPLATE = ROOT / "plugin-template"
 
 
-def test_its_own_tests_pass() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-        cwd=TEMPLATE,
-        env={**os.environ, "PYTHONPATH": str(TEMPLATE / "src")},
-        capture_output=True,
-        text=True,
-    )
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_project_of_the_templates_own_name_is_the_template(kind: str) -> None:
+    """So what is linted, typed and tested here is what everybody gets."""
+    files = render(names_of("example"), kind, "0.1")
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    for path, text in files.items():
+        [original] = [
+            TEMPLATE / folder / path
+            for folder in ("common", kind)
+            if (TEMPLATE / folder / path).exists()
+        ]
+        assert text == original.read_text()
 
 
 @pytest.mark.heavy
@@ -41,7 +45,9 @@ def test_the_wheel_brings_it_whole(tmp_path: Path) -> None:
     expected = {
         f"zg_core/plugin-template/{path.relative_to(TEMPLATE).as_posix()}"
         for path in TEMPLATE.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not LEAVINGS.intersection(path.parts)
     }
     assert expected <= names
+    common = "zg_core/plugin-template/common"
+    assert {f"{common}/.gitignore", f"{common}/.github/workflows/ci.yml"} <= names
     assert {"zg_core/py.typed", "zg_plugins_builtin/py.typed"} <= names

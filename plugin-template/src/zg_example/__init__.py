@@ -1,1 +1,0 @@
-"""A tool that counts words, and an agent that uses it."""

@@ -1,0 +1,33 @@
+"""``zg plugin``: make a plugin, install one, switch one off."""
+
+from __future__ import annotations
+
+import click
+
+from ._groups import Group
+from .plugin_check import check
+from .plugin_install import install, uninstall
+from .plugin_manifest import manifest
+from .plugin_new import new
+from .plugin_switch import disable, enable
+from .plugin_update import update
+
+__all__ = ["plugin"]
+
+
+@click.group(cls=Group, epilog="Example: zg plugin new weather --kind tool")
+def plugin() -> None:
+    """Make a plugin, install one, switch one off; `zg plugins` lists them."""
+
+
+for command in (
+    check,
+    disable,
+    enable,
+    install,
+    manifest,
+    new,
+    uninstall,
+    update,
+):
+    plugin.add_command(command)
