@@ -1,0 +1,1 @@
+"""Write runs to files of JSON lines."""

@@ -1,0 +1,1 @@
+"""Tell the weather of a city."""
