@@ -12,7 +12,7 @@ import pytest
 from calling import Called, Caller
 from installing import GOOD, Site
 
-from zg_core.plugins.freeze import frozen
+from zg_core.plugins.trust.freeze import frozen
 
 NOISY = """
     import logging, os, signal, sys, warnings

@@ -9,9 +9,9 @@ import pytest
 from calling import Caller
 from installing import GOOD, Site
 
-from zg_core.plugins.audit import Finding, audit
-from zg_core.plugins.discover import installed
-from zg_core.plugins.reach import Undeclared, undeclared
+from zg_core.plugins.finding.discover import installed
+from zg_core.plugins.trust.audit import Finding, audit
+from zg_core.plugins.trust.reach import Undeclared, undeclared
 
 BOOM = "raise SystemExit('it was imported')"
 

@@ -13,8 +13,8 @@ from installing import GOOD, Site
 import zg_core
 from zg_core.config import Config
 from zg_core.plugins import Diagnostic, PluginHost, PluginRecord
-from zg_core.plugins.discover import sources_of
-from zg_core.plugins.scan import Copy
+from zg_core.plugins.finding.discover import sources_of
+from zg_core.plugins.finding.scan import Copy
 
 CHECKOUT = str(Path(zg_core.__file__).parent.parent)
 

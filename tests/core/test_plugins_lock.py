@@ -22,9 +22,10 @@ import zg_core.plugin_api as zg
 from zg_core.config import Config
 from zg_core.errors import ConfigError, PluginError
 from zg_core.plugins import PluginHost
-from zg_core.plugins.discover import installed
-from zg_core.plugins.files import list_files
-from zg_core.plugins.lock import (
+from zg_core.plugins.finding.discover import installed
+from zg_core.plugins.finding.sources import Source
+from zg_core.plugins.trust.files import list_files
+from zg_core.plugins.trust.lock import (
     Lock,
     lock_of,
     lock_text,
@@ -33,7 +34,6 @@ from zg_core.plugins.lock import (
     tool_digest,
     unlockable,
 )
-from zg_core.plugins.sources import Source
 
 WORDS = '''
 import zg_core.plugin_api as zg

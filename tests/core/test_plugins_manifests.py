@@ -16,7 +16,7 @@ import zg_core as zg
 from zg_core.cli import main
 from zg_core.errors import AmbiguousNameError, PluginError, UnknownNameError
 from zg_core.plugins import PluginHost, PluginRecord
-from zg_core.plugins.manifests import drift, manifest_of, manifest_text
+from zg_core.plugins.manifests.format import drift, manifest_of, manifest_text
 from zg_core.registry import Contribution
 from zg_core.running.routing import route
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import zg_core.plugin_api as zg
-from zg_core.plugins.offers import flaw_of_offer
+from zg_core.plugins.trial.offers import flaw_of_offer
 from zg_core.registry import Contribution, Kind
 
 

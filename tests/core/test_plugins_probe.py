@@ -15,11 +15,11 @@ import pytest
 from installing import GOOD, Site
 
 from zg_core import UnknownNameError
-from zg_core.plugins.outside import Outside
-from zg_core.plugins.probe import Probe, probe
-from zg_core.plugins.probed import examine, source_from
-from zg_core.plugins.sources import Source
-from zg_core.plugins.watch import Watch
+from zg_core.plugins.finding.sources import Source
+from zg_core.plugins.trial.outside import Outside
+from zg_core.plugins.trial.probe import Probe, probe
+from zg_core.plugins.trial.probed import examine, source_from
+from zg_core.plugins.trial.watch import Watch
 
 WATCH = Watch()  # Python never forgets one
 

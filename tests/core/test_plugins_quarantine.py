@@ -16,14 +16,14 @@ from installing import GOOD, Site
 import zg_core as zg
 from zg_core.config import data_dir
 from zg_core.plugins import PluginHost
-from zg_core.plugins.quarantine import (
+from zg_core.plugins.finding.scan import Copy
+from zg_core.plugins.finding.sources import Source
+from zg_core.plugins.trust.quarantine import (
     forget_quarantine,
     in_quarantine,
     quarantined,
     watched,
 )
-from zg_core.plugins.scan import Copy
-from zg_core.plugins.sources import Source
 
 EXIT = "import os; os._exit(7)"
 CRASH = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"

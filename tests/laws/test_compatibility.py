@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
-from zg_core.plugins.compatibility import check_requirements
-from zg_core.plugins.scan import Copy
-from zg_core.plugins.sources import Source
+from zg_core.plugins.finding.compatibility import check_requirements
+from zg_core.plugins.finding.scan import Copy
+from zg_core.plugins.finding.sources import Source
 
 releases = st.lists(st.integers(0, 3), min_size=1, max_size=4).map(
     lambda parts: ".".join(map(str, parts))

@@ -18,12 +18,17 @@ import zg_core as zg
 from zg_core._names import is_name
 from zg_core.guardrails import Stage, Subject
 from zg_core.plugins.check import cleaned
-from zg_core.plugins.index import read_manifest
-from zg_core.plugins.json_schema import KNOWN
-from zg_core.plugins.manifests import drift, manifest_of, manifest_text, objection
-from zg_core.plugins.scan import Copy
-from zg_core.plugins.shown import USUAL, shown
-from zg_core.plugins.sources import Source
+from zg_core.plugins.finding.scan import Copy
+from zg_core.plugins.finding.sources import Source
+from zg_core.plugins.manifests.format import (
+    drift,
+    manifest_of,
+    manifest_text,
+    objection,
+)
+from zg_core.plugins.manifests.index import read_manifest
+from zg_core.plugins.manifests.json_schema import KNOWN
+from zg_core.plugins.manifests.shown import USUAL, shown
 from zg_core.registry import Contribution, Kind
 from zg_core.specs import Effect, Risk, Spec
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zg_core.errors import AmbiguousNameError, ConfigError, UnknownNameError
-from zg_core.plugins.discover import sources_of
-from zg_core.plugins.scan import Copy
+from zg_core.plugins.finding.discover import sources_of
+from zg_core.plugins.finding.scan import Copy
 from zg_core.registry import Contribution, Registry
 from zg_core.specs import AgentSpec
 

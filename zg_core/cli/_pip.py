@@ -10,8 +10,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from zg_core.errors import ConfigError, ZeroGravityError
-from zg_core.plugins.discover import installed
-from zg_core.plugins.freeze import frozen
+from zg_core.plugins.finding.discover import installed
+from zg_core.plugins.trust.freeze import frozen
 
 __all__ = ["pip", "require_pip"]
 

@@ -12,7 +12,7 @@ from zg_core._names import clean_description, is_name, plugin_id, split_qualifie
 from zg_core.config import Config
 from zg_core.errors import ZeroGravityError
 from zg_core.plugins import PluginHost, PluginRecord
-from zg_core.plugins.shown import shown
+from zg_core.plugins.manifests.shown import shown
 from zg_core.registry import Contribution, Kind
 from zg_core.specs import WorkflowSpec
 from zg_core.workflows import Step, Workflow

@@ -19,8 +19,8 @@ from .plugins_check import wrong_with
 
 if TYPE_CHECKING:
     from zg_core.plugins import Diagnostic
-    from zg_core.plugins.probe import Probe
-    from zg_core.plugins.sources import Source
+    from zg_core.plugins.finding.sources import Source
+    from zg_core.plugins.trial.probe import Probe
     from zg_core.scaffold.project import Project
 
 __all__ = ["check"]
@@ -101,7 +101,7 @@ def check(timeout: float) -> int:
 
 
 def _check(project: Project, source: Source, timeout: float) -> _Checked:
-    from zg_core.plugins.probe import probe
+    from zg_core.plugins.trial.probe import probe
 
     tried = probe(source, timeout, first=str(project.root))
     usual = source.findings()
@@ -117,7 +117,7 @@ def _further(
     project: Project, source: Source, tried: Probe, timeout: float
 ) -> Iterator[Diagnostic]:
     """Yield what users are not told of, but its author is."""
-    from zg_core.plugins.probe import SLOW
+    from zg_core.plugins.trial.probe import SLOW
 
     findings = replace(source.findings(), hint="")
     for hook in tried.unequal:

@@ -102,8 +102,8 @@ def _distribution(name: str) -> str:
         UnknownNameError: If it is not installed.
         InputError: If it is ZeroGravity itself.
     """
-    from zg_core.plugins.choose import named
-    from zg_core.plugins.discover import installed
+    from zg_core.plugins.finding.choose import named
+    from zg_core.plugins.finding.discover import installed
 
     try:
         found = named(name, installed().sources)[0].distribution
@@ -124,7 +124,7 @@ def _distribution(name: str) -> str:
 
 
 def _installed() -> set[str]:
-    from zg_core.plugins.discover import installed
+    from zg_core.plugins.finding.discover import installed
 
     return {source.distribution for source in installed().sources}
 

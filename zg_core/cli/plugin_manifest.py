@@ -16,7 +16,7 @@ from ._groups import Command
 from ._invocation import current_invocation, json_option
 
 if TYPE_CHECKING:
-    from zg_core.plugins.sources import Source
+    from zg_core.plugins.finding.sources import Source
     from zg_core.scaffold.project import Project
 
 __all__ = ["Listed", "listed", "manifest"]
@@ -105,7 +105,7 @@ def listed(project: Project, source: Source, timeout: float = 30.0) -> Listed:
         PluginError: If the plugin cannot be loaded in so many seconds.
         WorkspaceError: If the manifest cannot be read.
     """
-    from zg_core.plugins.manifests import manifest_text
+    from zg_core.plugins.manifests.format import manifest_text
     from zg_core.scaffold.offering import offering
 
     path = project.manifest(source)

@@ -29,8 +29,8 @@ def audit() -> int:
 
     It finds carelessness, and not malice. Attestations of an index are not verified.
     """
-    from zg_core.plugins.audit import audit as look
-    from zg_core.plugins.discover import installed
+    from zg_core.plugins.finding.discover import installed
+    from zg_core.plugins.trust.audit import audit as look
 
     output = current_invocation().output
     found = installed()

@@ -18,8 +18,8 @@ from ._plugin_host import lenient_host
 
 if TYPE_CHECKING:
     from zg_core.plugins import Diagnostic, PluginRecord
-    from zg_core.plugins.probe import Probe
-    from zg_core.plugins.sources import Source
+    from zg_core.plugins.finding.sources import Source
+    from zg_core.plugins.trial.probe import Probe
 
 __all__ = ["check", "wrong_with"]
 
@@ -120,7 +120,7 @@ def check(names: tuple[str, ...], timeout: float) -> int:
 
 
 def _check(plugin: PluginRecord, asked: bool, timeout: float) -> _Checked:
-    from zg_core.plugins.probe import probe
+    from zg_core.plugins.trial.probe import probe
 
     tried = ("discovered", "quarantined", "disabled" if asked else "quarantined")
     if plugin.state not in tried:

@@ -24,8 +24,8 @@ def freeze() -> None:
     Disabled plugins too. For when the environment is made anew, as some tools do to
     upgrade; what plugins depend on is left to pip.
     """
-    from zg_core.plugins.discover import installed
-    from zg_core.plugins.freeze import frozen
+    from zg_core.plugins.finding.discover import installed
+    from zg_core.plugins.trust.freeze import frozen
 
     output = current_invocation().output
     lines = frozen(installed().sources)

@@ -20,8 +20,8 @@ from ._plugin_host import lenient_host
 
 if TYPE_CHECKING:
     from zg_core.plugins import PluginRecord
-    from zg_core.plugins.lock import Lock
-    from zg_core.plugins.lock_diff import Difference, ToolChange
+    from zg_core.plugins.trust.lock import Lock
+    from zg_core.plugins.trust.lock_diff import Difference, ToolChange
 
 __all__ = ["lock"]
 
@@ -59,8 +59,8 @@ def lock(file: Path | None, *, allow_editable: bool, diff: bool) -> int:
 
     With --diff the exit code is 1 if anything changed.
     """
-    from zg_core.plugins.lock import lock_of, lock_text, make_lock, read_lock
-    from zg_core.plugins.lock_diff import differences
+    from zg_core.plugins.trust.lock import lock_of, lock_text, make_lock, read_lock
+    from zg_core.plugins.trust.lock_diff import differences
 
     output = current_invocation().output
     path = file or lock_path()
@@ -107,7 +107,7 @@ def _loaded(output: Output, allow_editable: bool) -> list[PluginRecord]:
 
 
 def _refusals(plugins: Iterable[PluginRecord], allow_editable: bool) -> Iterator[str]:
-    from zg_core.plugins.lock import unlockable
+    from zg_core.plugins.trust.lock import unlockable
 
     for plugin in plugins:
         whose = f"{plugin.id} {plugin.version}"

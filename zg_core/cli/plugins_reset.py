@@ -24,7 +24,7 @@ def reset(name: str) -> None:
     imported any more, in that version and at that place. Try it first in a process
     of its own: zg plugins check ID.
     """
-    from zg_core.plugins.quarantine import forget_quarantine
+    from zg_core.plugins.trust.quarantine import forget_quarantine
 
     output = current_invocation().output
     done: dict[str, bool] = {}

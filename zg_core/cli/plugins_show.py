@@ -17,7 +17,7 @@ from ._plugin_host import lenient_host
 
 if TYPE_CHECKING:
     from zg_core.plugins import PluginRecord
-    from zg_core.plugins.lock import Lock
+    from zg_core.plugins.trust.lock import Lock
 
 __all__ = ["show"]
 
@@ -50,7 +50,7 @@ def show(name: str) -> None:
 
 def _lock() -> Lock | str | None:
     """Return the lock, or why it cannot be read; `None` if there is none."""
-    from zg_core.plugins.lock import read_lock
+    from zg_core.plugins.trust.lock import read_lock
 
     try:
         path = lock_path()

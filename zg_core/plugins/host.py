@@ -17,13 +17,13 @@ from ..config import Config
 from ..errors import AmbiguousNameError, ConfigError, UnknownNameError
 from ..registry import LISTED, Contribution, Kind, Standing
 from ..settings import Settings
-from .choose import named
 from .diagnose import Diagnostic, Findings
-from .discover import BUILTIN_ALONE, Discovery, installed
+from .finding.choose import named
+from .finding.discover import BUILTIN_ALONE, Discovery, installed
+from .finding.local import with_files
+from .finding.sources import BUILTIN
 from .inventory import Inventory
-from .local import with_files
 from .records import PluginRecord
-from .sources import BUILTIN
 
 if TYPE_CHECKING:
     from pluggy import HookImpl

@@ -12,19 +12,19 @@ from ..config import Config
 from ..hookspecs import API
 from ..registry import Kind, Registry
 from ..specs import HostInfo
-from .choose import choose
-from .compatibility import check_api, check_requirements
 from .diagnose import Diagnostic, Findings, State, state_of
-from .discover import Discovery
+from .finding.choose import choose
+from .finding.compatibility import check_api, check_requirements
+from .finding.discover import Discovery
+from .finding.local import import_file
+from .finding.sources import BUILTIN, Source, given_source
 from .hooks import HookManager
-from .index import note_drift, read_manifest
 from .load import Loaded, load
-from .local import import_file
-from .policy import Policy
-from .quarantine import in_quarantine, quarantined, watched
+from .manifests.index import note_drift, read_manifest
 from .records import PluginRecord
 from .references import resolve
-from .sources import BUILTIN, Source, given_source
+from .trust.policy import Policy
+from .trust.quarantine import in_quarantine, quarantined, watched
 
 __all__ = ["Inventory"]
 

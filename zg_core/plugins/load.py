@@ -30,11 +30,11 @@ from ..hookspecs import API
 from ..registry import Contribution, Kind
 from ..specs import AgentSpec, HostInfo, Spec
 from .check import cleaned, flaw
-from .compatibility import check_api, missing_requirements
 from .diagnose import Diagnostic, Findings
+from .finding.compatibility import check_api, missing_requirements
+from .finding.sources import BUILTIN, Source
 from .hooks import HOOKS, HookManager
 from .references import module_of
-from .sources import BUILTIN, Source
 from .stdout import stdout_to_stderr
 
 __all__ = ["Loaded", "load"]

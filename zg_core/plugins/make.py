@@ -20,8 +20,8 @@ from ..runtimes import Runtime
 from ..settings import Settings
 from ..specs import ToolSpec, WorkflowSpec
 from ..tools import Tool
+from .finding.sources import Source
 from .references import resolve
-from .sources import Source
 from .stdout import stdout_to_stderr
 
 __all__ = ["make"]

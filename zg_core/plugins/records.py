@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, get_args
 from .._json import JsonObject
 from ..registry import Contribution, Kind
 from .diagnose import Diagnostic, State
-from .index import Manifest
+from .finding.sources import Source
 from .load import Loaded
-from .shown import capabilities_of
-from .sources import Source
+from .manifests.index import Manifest
+from .manifests.shown import capabilities_of
 
 if TYPE_CHECKING:
     from ..events import PluginInfo

@@ -11,7 +11,7 @@ from ..config import Config, named_by
 from ..errors import RunError, UnknownNameError, ZeroGravityError
 from ..events import RouteChosen
 from ..plugins import PluginHost
-from ..plugins.shown import shown
+from ..plugins.manifests.shown import shown
 from ..registry import Contribution
 from .context import ask_classifier
 

@@ -11,12 +11,12 @@ from .._json import JsonObject
 from .._version import core_version
 from ..errors import PluginError
 from ..hookspecs import API
+from ..plugins.finding.sources import BUILTIN, BUILTIN_MODULE, Source
 from ..plugins.hooks import HookManager
 from ..plugins.load import Loaded, load
-from ..plugins.manifests import manifest_of
-from ..plugins.probed import source_from
+from ..plugins.manifests.format import manifest_of
 from ..plugins.references import module_of, resolve
-from ..plugins.sources import BUILTIN, BUILTIN_MODULE, Source
+from ..plugins.trial.probed import source_from
 from ..specs import HostInfo
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from .._json import JsonObject
 from ..errors import PluginError
-from ..plugins.probe import search_path
-from ..plugins.sources import Source
+from ..plugins.finding.sources import Source
+from ..plugins.trial.probe import search_path
 from .project import Project
 
 __all__ = ["offering"]

@@ -11,9 +11,9 @@ from typing import Any
 from .._isolation import contain
 from .._names import plugin_id
 from ..errors import InputError
-from ..plugins.discover import sources_of
-from ..plugins.scan import GROUP, MANIFESTS, Copy
-from ..plugins.sources import Source
+from ..plugins.finding.discover import sources_of
+from ..plugins.finding.scan import GROUP, MANIFESTS, Copy
+from ..plugins.finding.sources import Source
 from .names import is_distribution
 
 __all__ = ["Project", "read_project"]

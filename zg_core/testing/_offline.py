@@ -18,8 +18,8 @@ from ..errors import RunError, UnknownNameError
 from ..hookspecs import hookimpl
 from ..models import Request
 from ..plugins import PluginHost
-from ..plugins.choose import named
-from ..plugins.discover import installed
+from ..plugins.finding.choose import named
+from ..plugins.finding.discover import installed
 from ..plugins.references import is_reference, resolve
 from ..results import RunResult
 from ..specs import AgentSpec, WorkflowSpec

@@ -20,12 +20,12 @@ from ...config import Config
 from ...errors import PluginError, UnknownNameError, ZeroGravityError
 from ...hookspecs import API
 from ...plugins import PluginHost, PluginRecord
-from ...plugins.choose import named
-from ...plugins.discover import installed
+from ...plugins.finding.choose import named
+from ...plugins.finding.discover import installed
+from ...plugins.finding.sources import Source, given_source
 from ...plugins.make import make
-from ...plugins.probe import SLOW, Probe, probe
 from ...plugins.references import module_of, resolve
-from ...plugins.sources import Source, given_source
+from ...plugins.trial.probe import SLOW, Probe, probe
 from ...registry import Contribution, Kind
 from ...settings import Settings
 from ...specs import HostInfo, ToolSpec

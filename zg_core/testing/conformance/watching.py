@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-from ...plugins.watch import Watch
+from ...plugins.trial.watch import Watch
 
 __all__ = ["watched"]
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
-from ..config import Config, user_file
+from ...config import Config, user_file
 from .discover import Discovery
 from .sources import BUILTIN, DISTRIBUTION, Source
 

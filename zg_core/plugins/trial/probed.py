@@ -12,20 +12,20 @@ from json import dumps  # now, before a plugin replaces it
 from json import load as read_json
 from typing import Any
 
-from .. import plugin_api as plugin_api  # what a plugin imports is not its cost
-from .._isolation import contain, traceback_of
-from .._json import JsonObject
-from .._version import core_version
-from ..hookspecs import API
-from ..specs import HostInfo
-from .hooks import HookManager
-from .load import Loaded, load
-from .local import import_file
+from ... import plugin_api as plugin_api  # what a plugin imports is not its cost
+from ..._isolation import contain, traceback_of
+from ..._json import JsonObject
+from ..._version import core_version
+from ...hookspecs import API
+from ...specs import HostInfo
+from ..finding.local import import_file
+from ..finding.scan import Copy
+from ..finding.sources import Source
+from ..hooks import HookManager
+from ..load import Loaded, load
+from ..references import resolve
 from .offers import flaw_of_offer
 from .outside import Outside
-from .references import resolve
-from .scan import Copy
-from .sources import Source
 from .watch import Watch
 
 __all__ = ["examine", "source_from"]

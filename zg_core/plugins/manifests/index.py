@@ -14,15 +14,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from .._isolation import contain
-from .._json import Json, JsonObject
-from .._names import clean_description
-from ..registry import Contribution, Kind
-from .compatibility import SUPPORTED_APIS
-from .diagnose import Findings
-from .manifests import differences, objection
+from ..._isolation import contain
+from ..._json import Json, JsonObject
+from ..._names import clean_description
+from ...registry import Contribution, Kind
+from ..diagnose import Findings
+from ..finding.compatibility import SUPPORTED_APIS
+from ..finding.sources import Source
+from .format import differences, objection
 from .shown import SPECS, USUAL, Indexed
-from .sources import Source
 
 __all__ = ["Manifest", "note_drift", "read_manifest"]
 

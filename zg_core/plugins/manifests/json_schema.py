@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from .._json import Json, JsonObject
+from ..._json import Json, JsonObject
 
 __all__ = ["KNOWN", "mismatch"]
 

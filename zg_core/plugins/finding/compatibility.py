@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import importlib_metadata
 
-from .._isolation import contain
-from .._names import plugin_id
-from ..hookspecs import API
-from .diagnose import Findings
+from ..._isolation import contain
+from ..._names import plugin_id
+from ...hookspecs import API
+from ..diagnose import Findings
 from .sources import DISTRIBUTION, Source
 
 if TYPE_CHECKING:

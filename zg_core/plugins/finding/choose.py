@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from .._names import nearest, plugin_id, split_qualified
-from ..config import Config
-from ..errors import AmbiguousNameError, UnknownNameError
-from .diagnose import Diagnostic, Findings
+from ..._names import nearest, plugin_id, split_qualified
+from ...config import Config
+from ...errors import AmbiguousNameError, UnknownNameError
+from ..diagnose import Diagnostic, Findings
 from .sources import Source
 
 __all__ = ["Choice", "choose", "named"]

@@ -11,9 +11,9 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from .._isolation import contain
+from ..._isolation import contain
+from ..diagnose import Diagnostic, Findings
 from .choose import named
-from .diagnose import Diagnostic, Findings
 from .scan import Copy, scan
 from .sources import BUILTIN, BUILTIN_MODULE, DISTRIBUTION, Source
 

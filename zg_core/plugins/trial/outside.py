@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from .._isolation import contain
+from ..._isolation import contain
 
 __all__ = ["Outside"]
 

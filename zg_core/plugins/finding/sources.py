@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from .._isolation import contain
-from .._names import plugin_id
-from .diagnose import Findings
+from ..._isolation import contain
+from ..._names import plugin_id
+from ..diagnose import Findings
 from .scan import Copy
 
 __all__ = ["BUILTIN", "BUILTIN_MODULE", "DISTRIBUTION", "Source", "given_source"]

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from .._isolation import contain
-from .._names import nearest, plugin_id
-from ..config import Config, lock_path
-from ..errors import ConfigError
-from ..registry import Contribution
-from ..specs import ToolSpec
-from .diagnose import Findings
-from .sources import Source
+from ..._isolation import contain
+from ..._names import nearest, plugin_id
+from ...config import Config, lock_path
+from ...errors import ConfigError
+from ...registry import Contribution
+from ...specs import ToolSpec
+from ..diagnose import Findings
+from ..finding.sources import Source
 
 if TYPE_CHECKING:
     from .lock import Lock

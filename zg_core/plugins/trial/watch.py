@@ -32,7 +32,7 @@ _FILES = (
     "os.truncate",
     "sqlite3.connect",
 )
-_CORE = str(Path(__file__).parent.parent)
+_CORE = str(Path(__file__).parents[2])
 _STDLIB = sysconfig.get_path("stdlib")
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TypeAlias
 
-from .._isolation import contain
+from ..._isolation import contain
 
 __all__ = ["Undeclared", "undeclared"]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .._isolation import contain, describe
-from ..errors import PluginError
-from ..registry import Contribution
-from ..specs import ToolSpec
-from .references import resolve
+from ..._isolation import contain, describe
+from ...errors import PluginError
+from ...registry import Contribution
+from ...specs import ToolSpec
+from ..references import resolve
 
 __all__ = ["flaw_of_offer"]
 
@@ -17,7 +17,7 @@ def flaw_of_offer(offer: Contribution) -> str | None:
     What its factory names is imported, and the schema of a tool's arguments is
     checked; a host does neither before somebody uses the thing.
     """
-    from .._schema import argument_errors, parameters_of  # jsonschema, pydantic
+    from ..._schema import argument_errors, parameters_of  # jsonschema, pydantic
 
     spec = offer.spec
     factory = getattr(spec, "factory", None)

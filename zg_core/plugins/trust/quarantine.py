@@ -22,9 +22,9 @@ from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
-from .._processes import Process
-from ..config import data_dir
-from .sources import Source
+from ..._processes import Process
+from ...config import data_dir
+from ..finding.sources import Source
 
 __all__ = ["forget_quarantine", "in_quarantine", "quarantined", "watched"]
 

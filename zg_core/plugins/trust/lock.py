@@ -21,14 +21,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._json import JsonObject
-from ..errors import ConfigError, PluginError
-from ..specs import ToolSpec
+from ..._json import JsonObject
+from ...errors import ConfigError, PluginError
+from ...specs import ToolSpec
+from ..finding.sources import Source
 from .files import FileList, list_file, list_files
-from .sources import Source
 
 if TYPE_CHECKING:
-    from .records import PluginRecord
+    from ..records import PluginRecord
 
 __all__ = [
     "LOCK_VERSION",
@@ -180,7 +180,7 @@ def tool_text(spec: ToolSpec) -> JsonObject:
     Raises:
         PluginError: If the parameters cannot be written as JSON.
     """
-    from .._schema import parameters_of
+    from ..._schema import parameters_of
 
     try:
         parameters = json.loads(json.dumps(parameters_of(spec)))
@@ -194,7 +194,7 @@ def tool_text(spec: ToolSpec) -> JsonObject:
 
 def digest_of(name: str, text: JsonObject) -> str:
     """Return the digest of a tool whose `tool_text` this is."""
-    from .._codec import digest  # pydantic, which who has no tools can do without
+    from ..._codec import digest  # pydantic, which who has no tools can do without
 
     return f"sha256:{digest({'name': name, **text})}"
 

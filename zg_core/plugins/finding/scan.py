@@ -23,10 +23,10 @@ from urllib.parse import unquote, urlsplit
 
 import importlib_metadata
 
-from .._isolation import contain
-from .._names import clean_description, plugin_id
-from .._version import is_this_code
-from .diagnose import Findings
+from ..._isolation import contain
+from ..._names import clean_description, plugin_id
+from ..._version import is_this_code
+from ..diagnose import Findings
 
 __all__ = ["GROUP", "MANIFESTS", "Copy", "scan"]
 

@@ -16,11 +16,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .._json import JsonObject
-from .choose import named
-from .diagnose import Diagnostic
-from .discover import installed
-from .sources import Source
+from ..._json import JsonObject
+from ..diagnose import Diagnostic
+from ..finding.choose import named
+from ..finding.discover import installed
+from ..finding.sources import Source
 
 __all__ = ["SLOW", "Probe", "probe", "search_path"]
 

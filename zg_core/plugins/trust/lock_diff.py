@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from .._isolation import contain
-from .._json import JsonObject
+from ..._isolation import contain
+from ..._json import JsonObject
 from .lock import Lock, LockedPlugin, digest_of
 
 __all__ = ["Change", "Difference", "ToolChange", "differences"]

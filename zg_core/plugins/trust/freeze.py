@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from .._isolation import contain
-from .scan import Copy
-from .sources import Source
+from ..._isolation import contain
+from ..finding.scan import Copy
+from ..finding.sources import Source
 
 __all__ = ["frozen"]
 

@@ -12,11 +12,11 @@ from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
-from .._json import JsonObject
-from .._names import writable
-from ..errors import PluginError
-from ..registry import Contribution, Kind
-from ..specs import Spec
+from ..._json import JsonObject
+from ..._names import writable
+from ...errors import PluginError
+from ...registry import Contribution, Kind
+from ...specs import Spec
 from .json_schema import mismatch
 from .shown import SPECS, USUAL, capabilities_of, shown
 
@@ -26,7 +26,7 @@ Names: TypeAlias = tuple[tuple[Kind, str], ...]
 """Things by kind and short name."""
 
 _VERSION = 1
-_SCHEMA = Path(__file__).parent.parent / "schemas" / f"zg_plugin.v{_VERSION}.json"
+_SCHEMA = Path(__file__).parents[2] / "schemas" / f"zg_plugin.v{_VERSION}.json"
 
 
 def manifest_of(

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, fields, is_dataclass
 from types import MappingProxyType
 from typing import Any
 
-from .._json import Json, JsonObject
-from ..registry import Contribution, Kind
-from ..specs import ProviderSpec, Spec, ToolSpec, WorkflowSpec
-from .hooks import HOOKS
+from ..._json import Json, JsonObject
+from ...registry import Contribution, Kind
+from ...specs import ProviderSpec, Spec, ToolSpec, WorkflowSpec
+from ..hooks import HOOKS
 
 __all__ = ["SPECS", "USUAL", "Indexed", "capabilities_of", "shown"]
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from importlib.machinery import PathFinder, all_suffixes
 from pathlib import Path
 
-from .._isolation import contain
-from .references import module_of
-from .scan import Copy
+from ..._isolation import contain
+from ..finding.scan import Copy
+from ..references import module_of
 
 __all__ = ["FileList", "ListedFile", "list_file", "list_files"]
 

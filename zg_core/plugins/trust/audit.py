@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from .._isolation import contain
-from .._json import JsonObject
-from .._names import plugin_id
-from .diagnose import Severity
+from ..._isolation import contain
+from ..._json import JsonObject
+from ..._names import plugin_id
+from ..diagnose import Severity
+from ..finding.scan import Copy
+from ..finding.sources import DISTRIBUTION, Source
+from ..references import module_of
 from .files import FileList, ListedFile, list_files
 from .reach import undeclared
-from .references import module_of
-from .scan import Copy
-from .sources import DISTRIBUTION, Source
 
 __all__ = ["Finding", "Subject", "audit"]
 

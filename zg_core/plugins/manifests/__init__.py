@@ -1,0 +1,1 @@
+"""Know what plugins offer without importing them."""

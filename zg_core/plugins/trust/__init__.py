@@ -1,0 +1,1 @@
+"""Whose code may run: policies, locks, quarantine, and what to look at."""
