@@ -12,8 +12,8 @@ import click
 from zg_core._json import JsonObject
 from zg_core.errors import InputError, WorkspaceError
 
-from ._groups import Command
-from ._invocation import current_invocation, json_option
+from .._groups import Command
+from .._invocation import current_invocation, json_option
 
 if TYPE_CHECKING:
     from zg_core.plugins.finding.sources import Source

@@ -8,8 +8,8 @@ import click
 
 from zg_core.scaffold import changes, make
 
-from ._groups import Command
-from ._invocation import current_invocation, json_option
+from .._groups import Command
+from .._invocation import current_invocation, json_option
 
 __all__ = ["update"]
 

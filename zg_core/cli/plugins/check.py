@@ -12,9 +12,9 @@ import click
 
 from zg_core._json import JsonObject
 
-from ._groups import Command
-from ._invocation import current_invocation, json_option
-from ._plugin_host import lenient_host
+from .._groups import Command
+from .._invocation import current_invocation, json_option
+from .._plugin_host import lenient_host
 
 if TYPE_CHECKING:
     from zg_core.plugins import Diagnostic, PluginRecord

@@ -12,11 +12,11 @@ from zg_core._config_files import write_file
 from zg_core.config import lock_path
 from zg_core.errors import PluginError
 
-from ._diagnostics import note_diagnostics
-from ._groups import Command
-from ._invocation import current_invocation, json_option
-from ._output import Output
-from ._plugin_host import lenient_host
+from .._diagnostics import note_diagnostics
+from .._groups import Command
+from .._invocation import current_invocation, json_option
+from .._output import Output
+from .._plugin_host import lenient_host
 
 if TYPE_CHECKING:
     from zg_core.plugins import PluginRecord

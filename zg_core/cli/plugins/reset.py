@@ -7,9 +7,9 @@ import click
 from zg_core.config import data_dir
 from zg_core.errors import ConfigError
 
-from ._groups import Command
-from ._invocation import current_invocation, json_option
-from ._plugin_host import lenient_host
+from .._groups import Command
+from .._invocation import current_invocation, json_option
+from .._plugin_host import lenient_host
 
 __all__ = ["reset"]
 

@@ -12,10 +12,10 @@ import click
 from zg_core._json import JsonObject
 from zg_core.errors import ZeroGravityError
 
-from ._groups import Command
-from ._invocation import current_invocation, json_option
-from .plugin_manifest import listed
-from .plugins_check import wrong_with
+from .._groups import Command
+from .._invocation import current_invocation, json_option
+from ..plugins.check import wrong_with
+from .manifest import listed
 
 if TYPE_CHECKING:
     from zg_core.plugins import Diagnostic

@@ -11,9 +11,9 @@ from zg_core._json import JsonObject
 from zg_core.config import lock_path
 from zg_core.errors import ConfigError
 
-from ._groups import Command
-from ._invocation import current_invocation, json_option
-from ._plugin_host import lenient_host
+from .._groups import Command
+from .._invocation import current_invocation, json_option
+from .._plugin_host import lenient_host
 
 if TYPE_CHECKING:
     from zg_core.plugins import PluginRecord

@@ -9,17 +9,17 @@ import click
 
 from zg_core.plugins import PluginRecord
 
-from ._diagnostics import note_diagnostics
-from ._groups import Group
-from ._invocation import current_invocation, json_option
-from ._output import Output
-from ._plugin_host import lenient_host
-from .plugins_audit import audit
-from .plugins_check import check
-from .plugins_freeze import freeze
-from .plugins_lock import lock
-from .plugins_reset import reset
-from .plugins_show import show
+from .._diagnostics import note_diagnostics
+from .._groups import Group
+from .._invocation import current_invocation, json_option
+from .._output import Output
+from .._plugin_host import lenient_host
+from .audit import audit
+from .check import check
+from .freeze import freeze
+from .lock import lock
+from .reset import reset
+from .show import show
 
 __all__ = ["plugins"]
 

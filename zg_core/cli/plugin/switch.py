@@ -9,10 +9,10 @@ from zg_core._names import plugin_id
 from zg_core.config import check_file, user_file
 from zg_core.errors import UnknownNameError
 
-from ._groups import Command
-from ._invocation import current_invocation, json_option
-from ._plugin_host import lenient_host
-from ._user_file import set_value, unset_value
+from .._groups import Command
+from .._invocation import current_invocation, json_option
+from .._plugin_host import lenient_host
+from .._user_file import set_value, unset_value
 
 __all__ = ["disable", "enable"]
 

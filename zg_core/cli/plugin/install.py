@@ -15,8 +15,8 @@ from zg_core._isolation import contain
 from zg_core._names import plugin_id
 from zg_core.errors import InputError, UnknownNameError
 
-from ._groups import Command
-from ._invocation import current_invocation, json_option
+from .._groups import Command
+from .._invocation import current_invocation, json_option
 from ._pip import pip, require_pip
 
 __all__ = ["install", "uninstall"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from ._groups import Group
-from .plugin_check import check
-from .plugin_install import install, uninstall
-from .plugin_manifest import manifest
-from .plugin_new import new
-from .plugin_switch import disable, enable
-from .plugin_update import update
+from .._groups import Group
+from .check import check
+from .install import install, uninstall
+from .manifest import manifest
+from .new import new
+from .switch import disable, enable
+from .update import update
 
 __all__ = ["plugin"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from ._groups import Command
-from ._invocation import current_invocation, json_option
+from .._groups import Command
+from .._invocation import current_invocation, json_option
 
 __all__ = ["audit"]
 

@@ -12,8 +12,8 @@ import click
 from zg_core.registry import Kind
 from zg_core.scaffold import KINDS, create, names_of
 
-from ._groups import Command
-from ._invocation import current_invocation, json_option
+from .._groups import Command
+from .._invocation import current_invocation, json_option
 
 __all__ = ["new"]
 
