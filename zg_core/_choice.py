@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -114,12 +115,31 @@ def _find(link: str, host: PluginHost) -> tuple[Contribution, str]:
     if rest and any(plugin.id == head for plugin in host.plugins):
         name, _, model = rest.partition(":")
         try:
-            return host.find("provider", f"{head}:{name}"), model
-        except AmbiguousNameError:
-            raise
+            whole = host.find("provider", f"{head}:{name}")
         except UnknownNameError:
             pass
+        else:
+            return _only_reading(link, whole, host), model
     return host.find("provider", head), rest
+
+
+def _only_reading(link: str, whole: Contribution, host: PluginHost) -> Contribution:
+    """Refuse a link that a provider's short name explains as well.
+
+    So a plugin that is called like somebody's provider takes no calls away.
+    """
+    other = whole
+    with suppress(UnknownNameError):
+        other = host.find("provider", link.partition(":")[0])
+    if other.qualified == whole.qualified:
+        return whole
+    raise AmbiguousNameError(
+        f"{link!r} may mean a model of {whole.qualified!r} or of {other.qualified!r}",
+        f"write {other.qualified}:MODEL, or: zg -p no:{other.plugin} …",
+        kind="provider",
+        name=link,
+        offers=[whole.qualified, other.qualified],
+    )
 
 
 def _detected(

@@ -60,7 +60,7 @@ async def contained(work: Awaitable[T]) -> tuple[T, None] | tuple[None, BaseExce
         # We are being closed, and must not go on.
         raise
     except BaseException as error:
-        if _passes(error) and not (_cancellation(error) and not _cancelling()):
+        if _passes(error):
             raise
         return None, error
 
@@ -87,7 +87,10 @@ def traceback_of(error: BaseException) -> str:
 def _passes(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return any(map(_passes, error.exceptions))
-    return isinstance(error, KeyboardInterrupt) or _cancellation(error)
+    # A cancellation that nobody asked of this task is an error like any other.
+    return isinstance(error, KeyboardInterrupt) or (
+        _cancellation(error) and _cancelling()
+    )
 
 
 def _cancellation(error: BaseException) -> bool:
@@ -100,5 +103,8 @@ def _cancellation(error: BaseException) -> bool:
 def _cancelling() -> bool:
     import asyncio
 
-    task = asyncio.current_task()
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:  # there is no event loop in this thread
+        return False
     return task is not None and task.cancelling() > 0

@@ -14,6 +14,7 @@ __all__ = [
     "nearest",
     "new_run_id",
     "plugin_id",
+    "plugin_key",
     "split_qualified",
     "valid_run_id",
     "writable",
@@ -34,6 +35,15 @@ def is_name(text: object) -> bool:
 def plugin_id(distribution: str) -> str:
     """Normalise a distribution's name as PEP 503 does: ``Zg_Words`` → ``zg-words``."""
     return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def plugin_key(name: str) -> str:
+    """Normalise the id of a plugin as a user writes it, but for the dot in it.
+
+    The dot tells a further plugin of a distribution (``zg-words.extra``) from another
+    distribution of nearly that name, which somebody else may own.
+    """
+    return re.sub(r"[-_]+", "-", name).lower()
 
 
 def split_qualified(name: str) -> tuple[str, str]:

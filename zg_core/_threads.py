@@ -45,7 +45,8 @@ async def in_thread(function: Callable[..., T], *arguments: Any) -> T:
             with suppress(*_ENDING), contain() as caught:
                 result = function(*arguments)
                 error = None
-            error = caught.error or error
+            if not isinstance(caught.error, _ENDING):
+                error = caught.error or error
         finally:
             with suppress(RuntimeError):  # nobody waits: the event loop is closed
                 loop.call_soon_threadsafe(settle, result, error)

@@ -24,7 +24,7 @@ from ._config_files import (
     read_file,
 )
 from ._config_keys import KEYS, PROJECT_KEYS, TABLES, check_value, parse_value
-from ._names import is_name, nearest, plugin_id
+from ._names import is_name, nearest, plugin_key
 from .errors import ConfigError, UnknownNameError
 from .usage import Limits
 
@@ -365,7 +365,7 @@ class _Merged:
             elif key.startswith("routes."):
                 routes[key.removeprefix("routes.")] = value
             elif key.startswith("plugins.config."):
-                plugin = plugin_id(key.removeprefix("plugins.config."))
+                plugin = plugin_key(key.removeprefix("plugins.config."))
                 sections[plugin] = value
                 origins[f"plugins.config.{plugin}"] = self._origins[key]
             elif key not in KEYS:

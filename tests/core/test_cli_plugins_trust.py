@@ -368,3 +368,17 @@ def test_each_command_teaches(zg: Caller, command: str) -> None:
     assert done.code == 0
     assert "Example:" in done.out
     assert f"zg plugins {command}" in done.out
+
+
+def test_one_with_a_manifest_is_tried_too(site: Site) -> None:
+    manifest = {
+        "manifest_version": 1,
+        "api": 1,
+        "contributes": {"agents": [{"name": "goodie"}]},
+    }
+    site.install("zg-good", GOOD, manifest=manifest)
+
+    done = site.zg("plugins", "check", "zg-good", "good")
+
+    assert "error:" not in done.stderr
+    assert done.stdout.count("zg-good") == 1

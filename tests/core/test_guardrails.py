@@ -831,3 +831,66 @@ async def test_what_is_recorded_of_it_holds_no_secret() -> None:
     assert decided.reason == "[secret] a"
     assert decided.replacement == result.output == "[secret] ab"
     assert decided.after_sha256 == digest(result.output)
+
+
+async def test_one_that_cancels_itself_gave_no_verdict() -> None:
+    class Ends:
+        spec = Checks(None, "objective").spec
+
+        async def check(self, payload: Any, ctx: zg.Inspection) -> zg.Verdict:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            await asyncio.sleep(0)
+            return ALLOW
+
+    async with opened(a=say("done"), guardrails={"ends": Ends()}) as engine:
+        with pytest.raises(zg.GuardrailError, match="cancelled itself"):
+            await engine.run(flow("a"), "x", run_id="r1")
+        [decided] = await decisions(engine)
+
+    assert decided.failed
+
+
+async def test_what_a_provider_says_beside_its_text_does_not_pass_unseen() -> None:
+    seen: list[Any] = []
+
+    async def agent(ctx: zg.Context) -> zg.Reply:
+        answer = await ctx.complete([zg.Message.user("x")])
+        seen.append((answer.text, answer.data))
+        return zg.Reply(output=None)
+
+    said = zg.Response(message=zg.Message.assistant("polite"), data={"rude": True})
+    looks = Checks(ALLOW, "answer")
+    async with opened(
+        ScriptedProvider(said), a=agent, guardrails={"looks": looks}
+    ) as engine:
+        await engine.run(flow("a"), "x", options=OPTIONS)
+
+    assert seen == [("polite", None)]
+
+
+@pytest.mark.parametrize("section", ["breaks", "offering:breaks"])
+@pytest.mark.parametrize("name", ["breaks", "offering:breaks"])
+async def test_what_holds_for_one_is_found_by_any_of_its_names(
+    section: str, name: str
+) -> None:
+    breaks = Checks(lambda _: 1 / 0, "objective")
+    config = enabled(name, **{section: {"on_error": "allow"}})
+    async with opened(
+        a=say("done"), config=config, guardrails={"breaks": breaks}
+    ) as engine:
+        assert (await engine.run(flow("a"), "x")).output == "done"
+
+
+async def test_what_holds_for_one_that_is_not_there_is_noted() -> None:
+    config = enabled("looks", lokks={"on_error": "allow"})
+    looks = Checks(ALLOW, "objective")
+    async with opened(
+        a=say("done"), config=config, guardrails={"looks": looks}
+    ) as engine:
+        await engine.run(flow("a"), "x")
+        [noted] = [d for d in engine.host.diagnostics if d.code == "ZG131"]
+
+    assert "guardrails.lokks" in noted.message
+    assert "looks" in noted.hint

@@ -46,7 +46,6 @@ def test_nothing_raised_is_no_error() -> None:
     "error",
     [
         KeyboardInterrupt(),
-        asyncio.CancelledError(),
         BaseExceptionGroup("several", [ValueError("no"), KeyboardInterrupt()]),
     ],
 )

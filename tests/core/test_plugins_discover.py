@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -183,6 +184,24 @@ def test_what_an_interrupted_installer_leaves_is_no_plugin(
 
     assert (plugins["zg-bad"].version, plugins["zg-bad"].diagnostics) == ("1.0", ())
     assert [d.code for d in general] == ["ZG102"] * leftover.startswith("~")
+
+
+def test_a_plugin_inside_a_zip_is_one(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packed = Site(tmp_path / "packed")
+    packed.install("zg-zipped", GOOD.replace("goodie", "zippy"), version="2.0")
+    shutil.make_archive(str(tmp_path / "zipped"), "zip", packed.folder)
+    monkeypatch.syspath_prepend(tmp_path / "zipped.zip")
+
+    host = PluginHost.open(Config())
+    offer = host.find("agent", "zippy")
+    [plugin] = host.named("zg-zipped")
+
+    assert offer.plugin == "zg-zipped"
+    assert (plugin.version, plugin.state) == ("2.0", "active")
+    assert plugin.document()["path"] == str(tmp_path / "zipped.zip")
+    assert host.diagnostics == ()
 
 
 # -- Broken metadata -----------------------------------------------------------------

@@ -209,6 +209,49 @@ async def test_all_of_them_together_get_two_seconds() -> None:
     assert told == ["d"]
 
 
+class Provider:
+    """A provider that is closed in its own way."""
+
+    def __init__(self, close: Callable[[], Any]) -> None:
+        self.close = close
+
+    def info(self, model: str) -> Any: ...
+    def estimate(self, request: Any) -> Any: ...
+    async def complete(self, request: Any) -> Any: ...
+    def stream(self, request: Any) -> Any: ...
+
+
+@pytest.mark.anyio
+async def test_a_provider_that_hangs_holds_nobody_up_and_keeps_nobody_from_it() -> None:
+    told: list[str] = []
+
+    async def hang() -> None:
+        await anyio.sleep(60)
+
+    def fail() -> None:
+        raise SystemExit(0)
+
+    async def close() -> None:
+        told.append("closed")
+
+    closes = {"a": hang, "b": fail, "c": hang, "d": close}
+    specs = [
+        zg.ProviderSpec(name=name, factory=lambda close=close: Provider(close))
+        for name, close in closes.items()
+    ]
+    host = loaded(
+        plugin(register_providers=lambda: specs, shutdown=lambda: told.append("shut"))
+    )
+    for name in closes:
+        host.make(host.find("provider", name))
+
+    began = time.monotonic()
+    await host.close()
+
+    assert 1.9 < time.monotonic() - began < 3
+    assert told == ["closed", "shut"]
+
+
 @pytest.mark.anyio
 async def test_an_engine_closes_its_plugins_whatever_ended_it() -> None:
     told: list[str] = []

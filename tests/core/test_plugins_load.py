@@ -24,6 +24,13 @@ def agent(name, **more):
 def tool(name, **more):
     return zg.ToolSpec(name=name, factory="zg_bad:make", **more)
 
+def provider(name, **more):
+    return zg.ProviderSpec(name=name, factory="zg_bad:make", **more)
+
+def workflow(**more):
+    steps = (zg.Step("one", agent="a", **more),)
+    return zg.WorkflowSpec(name="x", workflow=zg.Workflow("x", steps))
+
 """
 ONE_TOOL = """
 @zg.hookimpl
@@ -342,8 +349,8 @@ def test_an_async_hook_is_refused_without_a_warning_of_python(
         ("42", "is 42, not an AgentSpec"),
         ("tool('nail')", "not an AgentSpec"),
         ("agent('builtin')", "is reserved"),
-        ("agent('x', tools='saw')", "has tools that are not a tuple of texts"),
-        ("agent('x', tools=(1,))", "has tools that are not a tuple of texts"),
+        ("agent('x', tools='saw')", "has tools that are not a tuple or set of texts"),
+        ("agent('x', tools=(1,))", "has tools that are not a tuple or set of texts"),
         ("zg.AgentSpec(name='x', factory='no ref')", "has the factory 'no ref'"),
         ("zg.AgentSpec(name='x', factory=None)", "has the factory None"),
         ("Forged(name='../evil', factory='a:b')", "has the name '../evil'"),
@@ -384,7 +391,23 @@ class Hostile(Forged):
         ("tools", "tool('x', effect='perhaps')", "has the effect 'perhaps'"),
         ("tools", "tool('x', risk='some')", "and risk 'some'"),
         ("tools", "zg.ToolSpec(name='x', function=7)", "has a function that is none"),
+        (
+            "tools",
+            "tool('x', timeout_seconds=float('inf'))",
+            "timeout_seconds that are",
+        ),
+        ("tools", "tool('x', timeout_seconds='9')", "timeout_seconds that are"),
+        ("tools", "tool('x', requires_approval='no')", "neither True nor False"),
+        ("agents", "agent('x', complexity_threshold=None)", "no finite number"),
+        ("agents", "agent('x', complexity_threshold=True)", "no finite number"),
+        ("agents", "agent('x', complexity_threshold=float('nan'))", "no finite number"),
+        ("agents", "agent('x', complexity_threshold=10**400)", "no finite number"),
+        ("providers", "provider('x', free=1)", "has free that is neither"),
+        ("providers", "provider('x', detect={'url': 'x'})", "that is no Detect"),
+        ("providers", "provider('x', detect=zg.Detect(env='KEY'))", "no Detect"),
+        ("providers", "provider('x', detect=zg.Detect(url=7))", "no Detect"),
         ("workflows", "zg.WorkflowSpec(name='x', workflow={})", "that is no Workflow"),
+        ("workflows", "workflow(timeout_seconds=float('inf'))", "has a step with"),
     ],
 )
 def test_each_kind_of_spec_is_looked_at(
@@ -394,6 +417,23 @@ def test_each_kind_of_spec_is_looked_at(
 
     assert ailment(bad)[0] == "ZG212"
     assert said in bad.diagnostics[0].message
+
+
+def test_a_spec_whose_every_field_is_right_is_kept(site: Site) -> None:
+    more = "env=('KEY',), detect=zg.Detect(module='m', url='http://localhost')"
+    code = f"""
+@zg.hookimpl
+def zg_register_providers(): return [provider('a', free=True, {more})]
+@zg.hookimpl
+def zg_register_tools(): return [tool('b', timeout_seconds=9, capabilities=("net",))]
+@zg.hookimpl
+def zg_register_workflows(): return [workflow(timeout_seconds=0.5)]
+"""
+
+    _, fine = loaded(site, code)
+
+    assert (fine.state, fine.diagnostics) == ("active", ())
+    assert fine.document()["capabilities"] == ["env:KEY", "net"]
 
 
 def test_a_spec_that_cannot_be_copied_is_dropped(site: Site) -> None:
@@ -438,3 +478,30 @@ def test_a_description_is_made_safe_to_show(
     assert bad.state == "active"
     assert [found.code for found in bad.diagnostics] == ["ZG215"] * told
     assert [c.spec.description for c in bad.contributions] == [kept]
+
+
+@pytest.mark.parametrize(
+    ("hook", "spec", "said"),
+    [
+        (
+            "guardrails",
+            "GuardrailSpec(name='x', factory='a:b', stages={'input', 'out'})",
+            "has stages 'out'; there are input, tool_call, output",
+        ),
+        (
+            "exporters",
+            "ExporterSpec(name='x', factory='a:b', signals={'metric'})",
+            "has signals 'metric'; there are metrics, traces, events",
+        ),
+    ],
+)
+def test_a_word_that_is_none_of_ours_is_named_with_those_there_are(
+    site: Site, hook: str, spec: str, said: str
+) -> None:
+    code = f"@zg.hookimpl\ndef zg_register_{hook}(): return [zg.{spec}]\n"
+
+    _, bad = loaded(site, code)
+
+    [found] = bad.diagnostics
+    assert found.code == "ZG212"
+    assert said in found.message

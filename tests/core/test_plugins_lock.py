@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from calling import Caller
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from installing import GOOD, Site
@@ -228,6 +229,65 @@ def test_a_module_that_is_not_there_is_not_the_locks_affair(site: Site) -> None:
 
     assert files
     assert files.flaw(source.reference) is None
+
+
+def nested(site: Site) -> Source:
+    """Install a plugin in a namespace within a namespace."""
+    folder = site.folder / "ns_a" / "ns_b" / "words"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text("")
+    metadata = site.install("zg-nested", entry_points={"x": "ns_a.ns_b.words"})
+    site.record(metadata, "ns_a/ns_b/words/__init__.py")
+    return plugins()["zg-nested"]
+
+
+def test_code_in_nested_namespaces_is_checked_like_any(
+    site: Site, zg: Caller, tmp_path: Path
+) -> None:
+    source = nested(site)
+    assert source.copy
+    files = list_files(source.copy)
+    assert files
+    assert files.flaw(source.reference) is None
+    assert zg("plugins", "audit").code == 0
+
+    earlier = tmp_path / "earlier" / "ns_a" / "ns_b" / "words.py"
+    earlier.parent.mkdir(parents=True)
+    earlier.write_text("")
+    with on_path(tmp_path / "earlier"):
+        flaw = files.flaw(source.reference) or ""
+
+    assert flaw.startswith(f"ns_a.ns_b.words would be imported from {earlier}")
+
+
+def test_a_name_inside_a_module_is_not_looked_for_elsewhere(site: Site) -> None:
+    """A plain module has no modules inside, whatever else has that name."""
+    site.install("zg-good", GOOD)
+    (site.folder / "inner.py").write_text("")
+    source = plugins()["zg-good"]
+    assert source.copy
+    files = list_files(source.copy)
+
+    assert files
+    assert files.flaw("zg_good.inner") is None
+
+
+def test_what_cannot_be_checked_is_a_flaw(site: Site, zg: Caller) -> None:
+    """A file that needs no hash is in a folder that is not there."""
+    metadata = site.install("zg-bad", GOOD)
+    with (metadata / "RECORD").open("a") as record:
+        record.write("gone/__init__.pyc,,\n")
+    host = PluginHost.open(Config())
+    host.load_all()
+
+    flaw = unlockable(host.named("zg-bad")[0]) or ""
+    audited = zg("plugins", "audit", "--json")
+
+    assert flaw.startswith("cannot be checked: FileNotFoundError")
+    assert any(
+        found["message"].startswith("cannot be checked")
+        for found in audited.document["findings"]
+    )
 
 
 def test_what_python_compiled_is_not_looked_at(site: Site) -> None:

@@ -106,6 +106,38 @@ def test_every_kind_is_known_from_the_manifest(site: Site) -> None:
     assert not document["loaded"]
 
 
+UNSEEN = "a\x1b\u202e\udc80b"
+
+
+@pytest.mark.parametrize("listed_from", ["manifest", "code"])
+def test_no_text_that_is_listed_can_spoil_a_terminal_or_be_no_text(
+    site: Site, zg: Caller, listed_from: str
+) -> None:
+    texts = {"deprecated": UNSEEN, "overrides": UNSEEN}
+    lists = {"task_types": [UNSEEN], "capabilities": [UNSEEN]}
+    code = GOOD.replace('name="goodie"', f'name="goodie", **{ {**texts, **lists} }')
+    manifest = {
+        **AGENTS,
+        "contributes": {"agents": [{"name": "goodie", **texts, **lists}]},
+        "capabilities": [UNSEEN],
+    }
+    from_manifest = listed_from == "manifest"
+    site.install(
+        "zg-good", code, manifest=json.dumps(manifest) if from_manifest else None
+    )
+
+    [row] = [
+        a for a in zg("agents", "--json").document["agents"] if a["name"] == "goodie"
+    ]
+    [plugin] = [
+        p for p in zg("plugins", "--json").document["plugins"] if p["id"] == "zg-good"
+    ]
+
+    assert {row[name] for name in texts} == {"a  ?b"}
+    assert [row[name] for name in lists] == [["a  ?b"]] * 2
+    assert plugin["capabilities"] == ["a  ?b"] * from_manifest
+
+
 def test_the_plugins_are_listed_without_importing_those_with_a_manifest(
     site: Site, zg: Caller
 ) -> None:
@@ -322,6 +354,7 @@ def test_an_agent_that_is_only_said_to_be_there_is_not_chosen(site: Site) -> Non
         ("", "is not installed"),
         ("{", "cannot be read: JSONDecodeError"),
         ('{"api": NaN}', "cannot be read: ValueError: NaN is no JSON"),
+        ('{"api": 1e999}', "cannot be read: ValueError: 1e999 is too large a number"),
         ("[" * 100_000, "cannot be read: RecursionError"),
         (" " * 1_000_001, "more than 1,000,000 bytes"),
         ("[]", "it is [], not object"),
@@ -341,7 +374,7 @@ def test_an_agent_that_is_only_said_to_be_there_is_not_chosen(site: Site) -> Non
             "has 1,001 items",
         ),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_a_manifest_that_cannot_be_used_is_noted_and_the_plugin_works(
     site: Site, manifest: Any, said: str

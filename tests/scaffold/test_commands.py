@@ -305,7 +305,7 @@ def test_a_manifest_that_cannot_be_written_is_found(zg: Caller, project: Path) -
     [
         (None, "there is no pyproject.toml"),
         ("[", "cannot be read"),
-        ("x = 1", "names no plugin"),
+        ("x = 1", "does not say what the project is called"),
         ("[project]\nname = 'zg-rain'", "names no plugin"),
         ("[project]\nname = 3", "names no plugin"),
         (

@@ -6,17 +6,36 @@ checks nothing, and Python checks no annotation.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from types import MappingProxyType
 from typing import get_args
 
 from .._names import clean_description, is_name
-from ..guardrails import subjects_at
-from ..specs import Effect, GuardrailSpec, Risk, Spec, ToolSpec, WorkflowSpec
+from ..exporters import Signal
+from ..guardrails import Stage, Subject, subjects_at
+from ..specs import (
+    Detect,
+    Effect,
+    GuardrailSpec,
+    ProviderSpec,
+    Risk,
+    Spec,
+    ToolSpec,
+    WorkflowSpec,
+)
 from ..workflows import Workflow
 from .references import is_reference
 
 __all__ = ["cleaned", "flaw"]
 
+_WORDS = MappingProxyType(
+    {
+        "stages": get_args(Stage),
+        "subjects": get_args(Subject),
+        "signals": get_args(Signal),
+    }
+)
 _RESERVED = frozenset({"all", "builtin", "none"})
 _TEXTS = (
     "task_types",
@@ -47,12 +66,28 @@ def flaw(item: object, expected: type[Spec]) -> str | None:
             return f"has {field} that is no text"
     for field in _TEXTS:
         if not _texts(getattr(item, field, ())):
-            return f"has {field} that are not a tuple of texts"
+            return f"has {field} that are not a tuple or set of texts"
+    if not _finite(getattr(item, "complexity_threshold", 0)):
+        return "has a complexity_threshold that is no finite number"
+    if not _limit(getattr(item, "timeout_seconds", None)):
+        return "has timeout_seconds that are no finite number"
+    for field in ("requires_approval", "free"):
+        if not isinstance(getattr(item, field, False), bool):
+            return f"has {field} that is neither True nor False"
+    if isinstance(item, ProviderSpec) and not _detects(item.detect):
+        return "has a detect that is no Detect of texts"
+    for field, words in _WORDS.items():
+        if unknown := sorted(set(getattr(item, field, ())) - set(words)):
+            return f"has {field} {unknown[0]!r:.40}; there are {', '.join(words)}"
     if isinstance(item, GuardrailSpec) and not subjects_at(item.stages, item.subjects):
-        return "checks nothing: there is no such stage, or no such subject at it"
+        return "checks nothing: none of its subjects is at its stages"
     if isinstance(item, WorkflowSpec):
-        well_formed = isinstance(item.workflow, Workflow)
-        return None if well_formed else "has a workflow that is no Workflow"
+        workflow: object = item.workflow
+        if not isinstance(workflow, Workflow):
+            return "has a workflow that is no Workflow"
+        if not all(_limit(step.timeout_seconds) for step in workflow.steps):
+            return "has a step with timeout_seconds that are no finite number"
+        return None
     if isinstance(item, ToolSpec):
         if item.effect not in get_args(Effect) or item.risk not in get_args(Risk):
             return f"has the effect {item.effect!r:.30} and risk {item.risk!r:.30}"
@@ -80,3 +115,21 @@ def _texts(value: object) -> bool:
     return isinstance(value, tuple | list | set | frozenset) and all(
         isinstance(text, str) for text in value
     )
+
+
+def _finite(value: object) -> bool:
+    largest = sys.float_info.max
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return -largest <= value <= largest
+
+
+def _limit(value: object) -> bool:
+    return value is None or _finite(value)
+
+
+def _detects(value: object) -> bool:
+    if not isinstance(value, Detect):
+        return value is None
+    one = (text for text in (value.module, value.url) if text is not None)
+    return _texts(value.env) and _texts(tuple(one))

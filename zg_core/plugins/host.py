@@ -11,8 +11,7 @@ from collections.abc import Callable, Collection
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
-from .._isolation import contained
-from .._names import clean_description, nearest, plugin_id, split_qualified
+from .._names import clean_description, nearest, split_qualified
 from ..config import Config
 from ..errors import AmbiguousNameError, ConfigError, UnknownNameError
 from ..registry import LISTED, Contribution, Kind, Standing
@@ -246,7 +245,7 @@ class PluginHost:
 
     def settings(self, plugin: str) -> Settings:
         """Return a plugin's own section of the configuration."""
-        values = self._config.plugins_config.get(plugin_id(plugin), {})
+        values = self._config.plugins_config.get(plugin, {})
         return Settings(plugin, values, on_secret=self._on_secret)
 
     def make(self, offer: Contribution, *args: object) -> object:
@@ -279,16 +278,15 @@ class PluginHost:
     async def close(self) -> None:
         """Close the providers that were made, and let the plugins let go.
 
-        What goes wrong in it is theirs.
+        What goes wrong in it is theirs, and what hangs is not waited for.
         """
+        from .shutdown import at_once, shut_down  # asyncio: no list has a use for it
+
         providers = [
             made for (kind, _), made in self._made.items() if kind == "provider"
         ]
         self._made.clear()
-        for provider in providers:
-            await contained(_close(provider))
-        from .shutdown import shut_down  # asyncio, which a list has no use for
-
+        await at_once(map(_close, providers))
         hooks, self._shut = self._shutdowns(), True
         await shut_down(hooks, self._inventory.info)
 
@@ -352,7 +350,8 @@ class PluginHost:
 
     def _with_reasons(self, error: UnknownNameError) -> UnknownNameError:
         """Return the error with the plugins that might have had what is missing."""
-        ailing = [f"{p.id} is {p.state}" for p in self.plugins if p.state != "active"]
+        well = ("active", "discovered")
+        ailing = [f"{p.id} is {p.state}" for p in self.plugins if p.state not in well]
         if not ailing:
             return error
         cause = f"{error.cause} (but {', '.join(ailing)})"
@@ -369,4 +368,4 @@ def _refused(rule: str, broken: str, found: list[Diagnostic]) -> ConfigError:
 
 
 async def _close(provider: Any) -> None:
-    await provider.close()  # here, so that a plain `def` is contained as well
+    await provider.close()  # here, so that what a plain `def` raises is contained

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from .._names import plugin_id
 from .._version import core_version
 from ..config import Config
 from ..hookspecs import API
@@ -137,7 +136,7 @@ class Inventory:
                 self._manager,
                 self.info,
                 {tool.name for tool in tools if tool.builtin},
-                self._sections.get(plugin_id(source.id), {}),
+                self._sections.get(source.id, {}),
             )
         loading = self._without_untrusted(source, _with_drift(record, loading))
         state = state_of(loading.diagnostics)

@@ -105,7 +105,10 @@ def _problem(kind: Kind, made: object) -> str | None:
         return "its factory is `async def`, and must be plain"
     shape, method, count = _SHAPES[kind]
     if isinstance(made, type) or not isinstance(made, shape):
-        return f"its factory made {made!r:.60}, which is no {shape.__name__}"
+        wanted = [name for name in vars(shape) if not name.startswith("_")]
+        lacks = [name for name in wanted if not hasattr(made, name)]
+        why = f": it has no `{lacks[0]}`" if lacks else ""
+        return f"its factory made {made!r:.60}, which is no {shape.__name__}{why}"
     try:
         inspect.signature(getattr(made, method)).bind(*range(count))
     except ValueError:

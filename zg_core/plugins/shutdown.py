@@ -1,10 +1,10 @@
-"""Ask plugins to let go of what they hold, when their host closes."""
+"""Have plugins let go of what they hold, when their host closes."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
 import pluggy
 
@@ -12,20 +12,25 @@ from .._isolation import contained
 from .._threads import in_thread
 from ..specs import HostInfo
 
-__all__ = ["shut_down"]
+__all__ = ["at_once", "shut_down"]
 
 _SECONDS = 2.0
-"""What all plugins together get."""
+"""What all that is waited for at once gets."""
 
 
 async def shut_down(hooks: Iterable[pluggy.HookImpl], info: HostInfo) -> None:
-    """Ask all plugins at once, and wait for two seconds at most.
+    """Ask all plugins, `at_once`."""
+    await at_once(_ask(hook, info) for hook in hooks)
+
+
+async def at_once(works: Iterable[Awaitable[object]]) -> None:
+    """Wait for all of them at once, and for two seconds at most.
 
     What goes wrong in one is its own affair, and what takes longer is left alone.
     """
-    asked = [asyncio.ensure_future(contained(_ask(hook, info))) for hook in hooks]
-    if asked:
-        _, late = await asyncio.wait(asked, timeout=_SECONDS)
+    begun = [asyncio.ensure_future(contained(work)) for work in works]
+    if begun:
+        _, late = await asyncio.wait(begun, timeout=_SECONDS)
         for task in late:
             task.cancel()
 

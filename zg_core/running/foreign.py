@@ -10,7 +10,7 @@ import anyio
 
 from .._isolation import contained
 from .._threads import in_thread
-from .grace import with_grace
+from .grace import CancelledItself, with_grace
 
 __all__ = ["TooSlow", "ask"]
 
@@ -33,7 +33,10 @@ async def ask(
         *arguments: What with.
     """
     with anyio.move_on_after(seconds):
-        return await with_grace(contained(_called(function, arguments)))
+        try:
+            return await with_grace(contained(_called(function, arguments)))
+        except CancelledItself as error:
+            return None, error
     return None, TooSlow(f"it took longer than {seconds:g} s")
 
 

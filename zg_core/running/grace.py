@@ -8,11 +8,15 @@ from typing import Any, TypeVar
 
 import anyio
 
-__all__ = ["with_grace"]
+__all__ = ["CancelledItself", "with_grace"]
 
 T = TypeVar("T")
 
 _SECONDS = 2.0
+
+
+class CancelledItself(Exception):  # noqa: N818 - what happened, and no error of ours
+    """The work ended as if it had been cancelled, and nobody had."""
 
 
 async def with_grace(work: Coroutine[Any, Any, T], *, finish: bool = False) -> T:
@@ -25,6 +29,9 @@ async def with_grace(work: Coroutine[Any, Any, T], *, finish: bool = False) -> T
         work: What to wait for.
         finish: Whether it may go on in these seconds, rather than be cancelled at
             their beginning.
+
+    Raises:
+        CancelledItself: If it did.
     """
     task = asyncio.create_task(work)
     try:
@@ -38,6 +45,8 @@ async def with_grace(work: Coroutine[Any, Any, T], *, finish: bool = False) -> T
             await asyncio.wait([task])
         task.add_done_callback(_forget)
         raise
+    if task.cancelled():
+        raise CancelledItself("it cancelled itself")
     return task.result()
 
 

@@ -18,7 +18,7 @@ from .._isolation import contain, describe
 from .._json import Json
 from .._names import clean_description
 from ..config import Config, named_by
-from ..errors import GuardrailError, ZeroGravityError
+from ..errors import GuardrailError, UnknownNameError, ZeroGravityError
 from ..events import GuardrailDecided
 from ..guardrails import (
     STAGES,
@@ -77,11 +77,11 @@ def guards(config: Config, host: PluginHost) -> tuple[Guard, ...]:
         PluginError: If one cannot be made, and refuses what it fails on.
     """
     found: dict[str, Guard] = {}
+    rules = _rules(config, host) if config.guardrails_enabled else {}
     for name in config.guardrails_enabled:
         with named_by(config, "guardrails.enabled"):
             offer = host.find("guardrail", name)
-        rules = config.guardrails.get(name) or config.guardrails.get(offer.qualified)
-        guard = _guard(offer, rules or {})
+        guard = _guard(offer, rules.get(offer.qualified, {}))
         try:
             host.make(offer)
         except ZeroGravityError:
@@ -89,6 +89,17 @@ def guards(config: Config, host: PluginHost) -> tuple[Guard, ...]:
                 raise
         found.setdefault(offer.qualified, guard)
     return tuple(found.values())
+
+
+def _rules(config: Config, host: PluginHost) -> dict[str, Mapping[str, object]]:
+    """Return what the configuration says of guardrails, by their qualified names."""
+    rules = {}
+    for name, said in config.guardrails.items():
+        try:
+            rules[host.find("guardrail", name).qualified] = said
+        except UnknownNameError as error:
+            host.note("ZG131", f"guardrails.{name}: {error.cause}", error.remedy)
+    return rules
 
 
 def _guard(offer: Contribution, rules: Mapping[str, object]) -> Guard:
@@ -185,6 +196,8 @@ class Guarding:
         Raises:
             GuardrailError: If it is refused.
         """
+        # What a provider says is the same as JSON would pass unseen beside the text.
+        response = replace(response, data=None)
         if not response.text:
             return response
         text = await self._decided(
@@ -194,7 +207,7 @@ class Guarding:
             return response
         message = response.message
         parts: tuple[Part, ...] = (Text(text=text), *message.tool_calls)
-        return replace(response, message=replace(message, parts=parts), data=None)
+        return replace(response, message=replace(message, parts=parts))
 
     async def reply(self, output: Json, *, step: str) -> Json:
         """Return what a step replies as it may be recorded.

@@ -11,8 +11,8 @@ from pluggy import HookImpl
 
 from .._isolation import describe
 from .._machine import RunState, StepState, advance, fold
-from ..config import Config, named_by
-from ..errors import ConfigError, UnknownNameError
+from .._names import nearest, plugin_id, plugin_key
+from ..config import Config
 from ..events import (
     Event,
     ModelAnswered,
@@ -83,12 +83,24 @@ class Observing:
 def _enabled(config: Config, host: PluginHost) -> Iterator[str]:
     """Yield the ids of the observers, and note those that are not there."""
     seen: set[str] = set()
+    origin = config.origin("observers.enabled")
     for name in config.observers_enabled:
-        try:
-            with named_by(config, "observers.enabled"):
-                seen.update(record.id for record in host.named(name))
-        except (ConfigError, UnknownNameError) as error:
-            host.note("ZG131", f"nobody observes: {error.cause}", error.remedy)
+        # By the whole name alone: runs are told to nobody who merely is called so.
+        meant = {
+            plugin.id
+            for plugin in host.plugins
+            if plugin_key(name) == plugin.id
+            or plugin_id(name) == plugin.source.distribution
+        }
+        if not meant:
+            close = nearest(name, (plugin.id for plugin in host.plugins))
+            host.note(
+                "ZG131",
+                f"nobody observes: there is no plugin {name!r}; observers.enabled is "
+                f"set by {origin}",
+                f"did you mean {close!r}?" if close else "`zg plugins` lists them",
+            )
+        seen |= meant
     yield from sorted(seen)
 
 

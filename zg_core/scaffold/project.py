@@ -90,6 +90,11 @@ def read_project(folder: Path) -> Project:
         sources = tuple(s for s in sources_of([copy]).sources if s.copy is copy)
         if sources and is_distribution(project["name"]):
             return Project(folder=folder, name=name, sources=sources)
+    if not isinstance(table.get("project"), dict) or "name" not in table["project"]:
+        raise InputError(
+            f"{path} does not say what the project is called",
+            "write name and version under [project]",
+        )
     raise InputError(
         f"{path} names no plugin",
         f'name its module under [project.entry-points."{GROUP}"]',

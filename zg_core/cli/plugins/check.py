@@ -98,7 +98,8 @@ def check(names: tuple[str, ...], timeout: float) -> int:
     output = current_invocation().output
     host = lenient_host()
     chosen = [plugin for name in names for plugin in host.named(name)] or host.plugins
-    checked = [_check(plugin, bool(names), timeout) for plugin in dict.fromkeys(chosen)]
+    each_once = {plugin.id: plugin for plugin in chosen}.values()
+    checked = [_check(plugin, bool(names), timeout) for plugin in each_once]
     output.document({"schema": 1, "plugins": [each.document() for each in checked]})
     output.table(
         ["PLUGIN", "VERSION", "RESULT", "LOAD", "OFFERS"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..._names import nearest, plugin_id, split_qualified
+from ..._names import nearest, plugin_id, plugin_key, split_qualified
 from ...config import Config
 from ...errors import AmbiguousNameError, UnknownNameError
 from ..diagnose import Diagnostic, Findings
@@ -40,7 +40,7 @@ def choose(config: Config, sources: Sequence[Source]) -> Choice:
     for name in config.plugins_disable:
         origin = config.origins.get(f"plugins.disable.{name}", anyone)
         try:
-            off |= _ids(named(name, sources))
+            off |= _ids(_any_named(name, sources))
         except UnknownNameError as error:
             if origin == "argument":
                 raise
@@ -51,9 +51,9 @@ def choose(config: Config, sources: Sequence[Source]) -> Choice:
             )
     for name in config.plugins_enable:
         off -= _ids(named(name, sources))
-    ids = [plugin_id(source.id) for source in sources]
+    ids = _ids(sources)
     for key, name in _also_named(config):
-        if plugin_id(name) not in ids:
+        if plugin_key(name) not in ids:
             close = nearest(name, ids)
             findings.add(
                 "ZG131",
@@ -67,6 +67,12 @@ def _also_named(config: Config) -> Iterator[tuple[str, str]]:
     """Yield where the configuration names a plugin otherwise, and which."""
     yield from ((f"plugins.config.{name}", name) for name in config.plugins_config)
     yield from (("plugins.allow", name) for name in config.plugins_allow)
+    for key, things in (
+        ("guardrails.enabled", config.guardrails_enabled),
+        ("exporters.enabled", config.exporters_enabled),
+    ):
+        plugins = (split_qualified(name)[0] for name in things)
+        yield from ((key, plugin) for plugin in plugins if plugin)
     for key, target in config.overrides.items():
         kind, name = split_qualified(key)
         yield f"overrides.{kind}s.{name}", split_qualified(target)[0]
@@ -84,14 +90,7 @@ def named(name: str, sources: Iterable[Source]) -> tuple[Source, ...]:
         AmbiguousNameError: If plugins of several distributions have that name.
     """
     sources = tuple(sources)
-    wanted = plugin_id(name)
-    meanings: tuple[Callable[[Source], bool], ...] = (
-        lambda source: wanted in (plugin_id(source.id), source.id.partition(".")[0]),
-        lambda source: f"zg-{wanted}" == source.id.partition(".")[0],
-        lambda source: plugin_id(source.entry_point) == wanted,
-    )
-    for means in meanings:
-        found = tuple(source for source in sources if means(source))
+    for found in _meant(name, sources):
         if len({source.distribution for source in found}) > 1:
             raise AmbiguousNameError(
                 f"{name!r} is the name of an entry point in several plugins: "
@@ -101,8 +100,38 @@ def named(name: str, sources: Iterable[Source]) -> tuple[Source, ...]:
             )
         if found:
             return found
-    close = nearest(wanted, (source.id for source in sources))
-    raise UnknownNameError(
+    raise _unknown(name, sources)
+
+
+def _any_named(name: str, sources: Sequence[Source]) -> tuple[Source, ...]:
+    """Return all plugins that *name* may mean.
+
+    So a name keeps disabling what it disabled, whoever else takes it.
+
+    Raises:
+        UnknownNameError: If there is none.
+    """
+    found = [source for meant in _meant(name, sources) for source in meant]
+    if not found:
+        raise _unknown(name, sources)
+    return tuple(found)
+
+
+def _meant(name: str, sources: Sequence[Source]) -> Iterator[tuple[Source, ...]]:
+    """Yield the plugins that *name* means in each way that it may be meant."""
+    wanted = plugin_id(name)
+    meanings: tuple[Callable[[Source], bool], ...] = (
+        lambda s: plugin_key(name) == s.id or wanted == s.id.partition(".")[0],
+        lambda s: f"zg-{wanted}" == s.id.partition(".")[0],
+        lambda s: plugin_id(s.entry_point) == wanted,
+    )
+    for means in meanings:
+        yield tuple(source for source in sources if means(source))
+
+
+def _unknown(name: str, sources: Sequence[Source]) -> UnknownNameError:
+    close = nearest(plugin_id(name), (source.id for source in sources))
+    return UnknownNameError(
         f"there is no plugin named {name!r}",
         f"did you mean {close!r}?" if close else "`zg plugins` lists them",
         name=name,

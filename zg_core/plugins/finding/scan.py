@@ -140,11 +140,13 @@ def _entry_points(distribution: Any) -> Iterator[tuple[str, str, str]]:
 
 def _text(distribution: Any, file: str) -> str | None:
     """Return the text of a file of the metadata; `None` if there is none."""
-    if type(distribution) is not importlib_metadata.PathDistribution:
+    folder = getattr(distribution, "_path", None)
+    ordinary = type(distribution) is importlib_metadata.PathDistribution
+    if not ordinary or not isinstance(folder, os.PathLike):  # but inside a zip, say
         text: str | None = distribution.read_text(file)
         return text
     with suppress(*_NOTHING):
-        path = os.path.join(getattr(distribution, "_path"), file)  # noqa: B009, PTH118
+        path = os.path.join(folder, file)  # noqa: PTH118
         with open(path, encoding="utf-8") as opened:  # noqa: PTH123 - half the time
             return opened.read()
     return None
@@ -204,7 +206,8 @@ def _copy(
 
 def _folder(distribution: Any) -> str:
     # Nothing public tells the folder, and a message without it helps nobody.
-    parent, name = os.path.split(str(getattr(distribution, "_path", distribution)))
+    path = str(getattr(distribution, "_path", distribution))
+    parent, name = os.path.split(path.rstrip("/"))  # one inside a zip ends with it
     return os.path.join(_real(parent), name)  # noqa: PTH118 - there may be a thousand
 
 

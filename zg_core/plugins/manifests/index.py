@@ -7,6 +7,7 @@ of it. What is used is loaded, and then the code counts, whatever the manifest s
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -61,7 +62,8 @@ def read_manifest(source: Source, findings: Findings) -> Manifest | None:
         return None
     document: Json = None
     with contain() as caught:
-        document = json.loads(_text(source), parse_constant=_refuse)
+        text = _text(source)
+        document = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     if isinstance(caught.error, FileNotFoundError):
         findings.add("ZG111", f"its manifest {source.manifest!r} is not installed")
         return None
@@ -79,7 +81,7 @@ def read_manifest(source: Source, findings: Findings) -> Manifest | None:
     return Manifest(
         api=int(document["api"]),
         contributions=tuple(_contributions(document["contributes"], source)),
-        capabilities=tuple(document.get("capabilities", ())),
+        capabilities=tuple(map(clean_description, document.get("capabilities", ()))),
     )
 
 
@@ -101,6 +103,13 @@ def note_drift(
 
 def _refuse(constant: str) -> Json:
     raise ValueError(f"{constant} is no JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text:.60} is too large a number")
+    return number
 
 
 def _text(source: Source) -> str:

@@ -1,4 +1,4 @@
-"""Say of what plugins offer what lists show."""
+"""Say of what plugins offer what lists show, in texts that are safe to print."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..._json import Json, JsonObject
+from ..._names import clean_description
 from ...registry import Contribution, Kind
 from ...specs import ProviderSpec, Spec, ToolSpec, WorkflowSpec
 from ..hooks import HOOKS
@@ -34,7 +35,7 @@ class Indexed(Spec):
 def shown(spec: Spec) -> JsonObject:
     """Return what lists say of a thing besides its name and description, as JSON."""
     if isinstance(spec, Indexed):
-        return dict(spec.details)
+        return {name: _plain(value) for name, value in spec.details.items()}
     # What a subclass adds is the plugin's own, and need not be JSON.
     kind = next(kind for kind, known in SPECS.items() if isinstance(spec, known))
     details = {name: _plain(getattr(spec, name)) for name in USUAL[kind]}
@@ -48,19 +49,23 @@ def capabilities_of(contributions: Iterable[Contribution]) -> tuple[str, ...]:
     found: set[str] = set()
     for spec in (contribution.spec for contribution in contributions):
         if isinstance(spec, ToolSpec):
-            found |= spec.capabilities
+            found.update(spec.capabilities)
         elif isinstance(spec, ProviderSpec):
             found |= {f"env:{variable}" for variable in spec.env}
-    return tuple(sorted(found))
+    return tuple(sorted(map(clean_description, found)))
 
 
 def _plain(value: Any) -> Json:
+    if isinstance(value, str):
+        return clean_description(value)
     if isinstance(value, set | frozenset):
-        return sorted(value)
-    if isinstance(value, tuple):
-        return list(value)
+        value = sorted(value)
+    if isinstance(value, tuple | list):
+        return [_plain(part) for part in value]
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: _plain(part) for name, part in asdict(value).items()}
+        value = asdict(value)
+    if isinstance(value, dict):
+        return {clean_description(name): _plain(v) for name, v in value.items()}
     return value
 
 

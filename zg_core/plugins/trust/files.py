@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib.machinery import PathFinder, all_suffixes
 from pathlib import Path
 
-from ..._isolation import contain
+from ..._isolation import contain, describe
 from ..finding.scan import Copy
 from ..references import module_of
 
@@ -64,9 +64,17 @@ class FileList:
     def flaw(self, reference: str) -> str | None:
         """Say how what is on the disk differs from the list, if it does.
 
+        What cannot be compared is a flaw as well.
+
         Args:
             reference: The plugin's code, which must be one of the files.
         """
+        with contain() as caught:
+            return self._difference(reference)
+        assert caught.error
+        return f"cannot be checked: {describe(caught.error)}"
+
+    def _difference(self, reference: str) -> str | None:
         places = {self.place(file): file for file in self.files}
         for place, file in places.items():
             if not file.generated and (flaw := _flaw(place, file.hash)):
@@ -144,12 +152,13 @@ def _unlisted(listed: Collection[str]) -> str | None:
 def _file_of(module: str) -> str | None:
     """Return the file Python would import, and import nothing, its package neither."""
     origin, places = None, None
-    parts = module.split(".")
-    for count in range(1, len(parts) + 1):
-        found = PathFinder.find_spec(".".join(parts[:count]), places)
+    for name in module.split("."):
+        # By its own name only: of a dotted one it would ask the modules that were
+        # imported for the package, and that was not.
+        found = PathFinder.find_spec(name, places)
         if found is None:
             return None
-        origin, places = found.origin, found.submodule_search_locations
+        origin, places = found.origin, list(found.submodule_search_locations or ())
     return str(Path(origin).parent.resolve() / Path(origin).name) if origin else None
 
 

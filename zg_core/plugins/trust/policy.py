@@ -52,14 +52,13 @@ class Policy:
         if source.builtin or self._policy == "open":
             return True
         if self._policy == "allowlist":
-            # By the whole name alone: anybody may call an entry point anything.
-            names = {plugin_id(source.id), source.distribution}
-            if source.file or names & self._allowed:
+            # By the distribution: anybody may call an entry point anything.
+            if source.file or source.distribution in self._allowed:
                 return True
             findings.add(
                 "ZG141",
                 "is not in plugins.allow",
-                f'put "{source.id}" into plugins.allow of your own file',
+                f'put "{source.distribution}" into plugins.allow of your own file',
             )
             return False
         objection = self._objection(source)
@@ -67,8 +66,8 @@ class Policy:
             findings.add(
                 "ZG142",
                 objection,
-                f"look at what it is, and then: zg plugins lock; or: "
-                f"zg -p no:{source.id} …",
+                f"install what was locked, or look at what it is and then: zg "
+                f"plugins lock; or: zg -p no:{source.id} …",
             )
         return not objection
 
