@@ -3,7 +3,8 @@
 Rules of this file: a run is its events, so its state is computed from them and
 from nothing else. There is no clock, no randomness and no I/O: time and ids
 arrive inside events. `advance` believes every event, in whatever order steps
-ended, and never raises; `ready` is the only place that decides.
+ended, and never raises; `ready` is the only place that decides. It is one file, since
+one reader must see every way a run can go.
 
 A step's way::
 

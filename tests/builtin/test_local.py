@@ -1,4 +1,7 @@
-"""Models run inside this process, asked for real."""
+"""Models run inside this process, asked for real.
+
+One file, since all of it waits for the one model that is loaded here.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Both vendors' providers against a real server: what holds for either."""
+"""Both vendors' providers against a real server: what holds for either.
+
+One file, since a promise of one vendor's provider is one of the other's.
+"""
 
 from __future__ import annotations
 

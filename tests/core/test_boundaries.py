@@ -1,4 +1,7 @@
-"""What plugins may see and spoil: nothing that is not theirs."""
+"""What plugins may see and spoil: nothing that is not theirs.
+
+One file, since it is one list: each thing a plugin is handed.
+"""
 
 from __future__ import annotations
 

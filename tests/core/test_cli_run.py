@@ -1,4 +1,7 @@
-"""``zg run``: an objective in, files out, and every way in which it can end."""
+"""``zg run``: an objective in, files out, and every way in which it can end.
+
+One file, since it is one command.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""An engine runs workflows and keeps what it promises about them."""
+"""An engine runs workflows and keeps what it promises about them.
+
+One file, since it is one class, whose promises lean on each other.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A guardrail checks what passes, may change or refuse it, and fails closed."""
+"""A guardrail checks what passes, may change or refuse it, and fails closed.
+
+One file, since five subjects are held to the same promises.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Observers see what happens in runs, and can neither change nor delay it."""
+"""Observers see what happens in runs, and can neither change nor delay it.
+
+One file, since each hook is seen on the same paths of a run.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What plugins offer is found by name, and only what must be is imported for it."""
+"""What plugins offer is found by name, and only what must be is imported for it.
+
+One file, since it is one class.
+"""
 
 from __future__ import annotations
 

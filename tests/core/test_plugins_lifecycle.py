@@ -1,4 +1,7 @@
-"""What a plugin is told of itself, and when: configured, closed, out of date."""
+"""What a plugin is told of itself, and when: configured, closed, out of date.
+
+One file, since it is one life, from beginning to end.
+"""
 
 from __future__ import annotations
 

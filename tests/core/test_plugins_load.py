@@ -1,4 +1,7 @@
-"""A plugin that is not right is said to be, and everything else works as before."""
+"""A plugin that is not right is said to be, and everything else works as before.
+
+One file, since it is one list of what may be wrong.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A lock knows what it was made of, and objects to everything else."""
+"""A lock knows what it was made of, and objects to everything else.
+
+One file, since it is one promise, broken in every way.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a plugin says of itself in a manifest is known without importing it."""
+"""What a plugin says of itself in a manifest is known without importing it.
+
+One file, since reading, showing and loading tell of the same manifest.
+"""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from ..contexts import Context
 from ..errors import GuardrailError, JournalError, RunError, ToolTimeoutError
 from ..events import ToolFinished, ToolStarted
 from ..messages import ToolResult
+from ..registry import Contribution
 from ..signals import Retry
 from ..specs import ToolSpec
 from ..tools import Tool
@@ -64,15 +65,7 @@ class ToolCalls:
         if isinstance(known, Started) and known.event.effect == "once":
             raise _unknown_outcome(found.qualified, self._step)
         made = host.make(found)
-        refused = None
-        if self._scope.guarding:
-            try:
-                arguments = await self._scope.guarding.arguments(
-                    arguments, step=self._step, call_key=key, tool=found.qualified
-                )
-            except GuardrailError as no:
-                refused = no.cause
-        refused = refused or _refusal(spec, arguments)
+        arguments, refused = await self._checked(arguments, key, found)
         started = ToolStarted(
             step=self._step,
             call_key=key,
@@ -107,6 +100,20 @@ class ToolCalls:
             raise error
         assert result is not None
         return result
+
+    async def _checked(
+        self, arguments: JsonObject, key: str, found: Contribution
+    ) -> tuple[JsonObject, str | None]:
+        """Return what to call a tool with; and why it is not called, if it is not."""
+        if self._scope.guarding:
+            try:
+                arguments = await self._scope.guarding.arguments(
+                    arguments, step=self._step, call_key=key, tool=found.qualified
+                )
+            except GuardrailError as no:
+                return arguments, no.cause
+        assert isinstance(found.spec, ToolSpec)
+        return arguments, _refusal(found.spec, arguments)
 
 
 def _refusal(spec: ToolSpec, arguments: JsonObject) -> str | None:

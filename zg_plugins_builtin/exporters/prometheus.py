@@ -6,7 +6,7 @@ make a series of each. The labels there are have a bound.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Thread
 from typing import Any
 from wsgiref.simple_server import WSGIServer
@@ -125,6 +125,10 @@ class _Numbers:
         self._runs = KnownRuns()
         self._workflow, self._agent, self._model = _Values(), _Values(), _Values()
         self._tool, self._guardrail = _Values(), _Values()
+        self._offer_runs(of)
+        self._offer_calls(of)
+
+    def _offer_runs(self, of: Callable[..., Any]) -> None:
         self._started = of(
             Counter, "runs_started_total", "Runs begun or taken up again.", "workflow"
         )
@@ -147,6 +151,8 @@ class _Numbers:
             "agent",
             buckets=_STEP_SECONDS,
         )
+
+    def _offer_calls(self, of: Callable[..., Any]) -> None:
         self._model_calls = of(
             Counter, "model_calls_total", "Attempts to ask a model.", "model", "outcome"
         )
