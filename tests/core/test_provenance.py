@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+from typing import Any
 
 import pytest
 from calling import Caller
@@ -34,10 +35,16 @@ async def refuses(ctx: zg.Context) -> zg.Reply:
     raise zg.RunError("it will not", "ask somebody else")
 
 
-async def explained(*steps: str, **kinds: object) -> zg.Explanation:
+async def explained(
+    *steps: str, config: zg.Config | None = None, **kinds: Any
+) -> zg.Explanation:
     plugin = Offering(count, a=ask(), b=say("b"), c=counted, d=refuses, **kinds)
     async with zg.Engine.open(
-        plugin, ScriptedProvider("an answer"), journal="memory", discover=False
+        plugin,
+        ScriptedProvider("an answer"),
+        config=config or zg.Config(),
+        journal="memory",
+        discover=False,
     ) as engine:
         options = zg.RunOptions(model="scripted:one")
         run_id = await engine.accept(flow(*steps), "x", options=options)
@@ -75,6 +82,40 @@ async def test_a_failure_is_the_agents_with_its_cause() -> None:
 
     last = found.deeds[-1]
     assert (last.name, last.verb, last.why) == ("offering:d", "failed", "it will not")
+
+
+async def test_what_guardrails_let_pass_changed_and_refused_is_theirs() -> None:
+    verdicts = {
+        "lets": lambda _, about: zg.Verdict(True, "it is fine"),
+        "mends": lambda text, about: zg.Verdict(True, "in capitals", "LOUD"),
+        "bars": lambda _, about: zg.Verdict(about.subject != "reply", "too loud"),
+    }
+    config = zg.Config(guardrails_enabled=tuple(verdicts))
+
+    found = await explained("b", config=config, guardrails=verdicts)
+
+    on_reply = [
+        (deed.name, deed.verb, deed.why)
+        for deed in found.deeds
+        if (deed.kind, deed.what) == ("guardrail", "reply")
+    ]
+    assert on_reply == [
+        ("offering:lets", "allowed", "it is fine"),
+        ("offering:mends", "changed", "in capitals"),
+        ("offering:bars", "refused", "too loud"),
+    ]
+
+
+async def test_what_the_user_put_in_the_place_of_something_is_told() -> None:
+    config = zg.Config(overrides_agents={"architect": "offering:b"})
+
+    found = await explained("architect", config=config)
+
+    assert found.overrides == {"agent:architect": "offering:b"}
+    assert {(d.name, d.overridden) for d in found.deeds} == {
+        ("offering:b", "architect")
+    }
+    assert found.deeds[0].document()["provenance"]["overridden_from"] == "architect"
 
 
 async def test_a_run_nobody_has_begun_has_no_deeds() -> None:
