@@ -15,7 +15,7 @@ settings.register_profile("busy", deadline=None)
 settings.load_profile("busy")
 
 pytest_plugins = ["zg_core._pytest_plugin"]
-_OURS = ("ZG_", "OPENAI_", "ANTHROPIC_")
+_OURS = ("ZG_", "ZEROGRAVITY_", "OPENAI_", "ANTHROPIC_")
 
 
 @pytest.fixture

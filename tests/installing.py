@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 from zg_core.testing import Site as InstalledSite
 
@@ -22,6 +23,16 @@ GOOD = """
 
 class Site(InstalledSite):
     """A folder of installed distributions that is on the path of this process."""
+
+    def install_with_files(self, name: str, code: str, **files: str) -> None:
+        """Install a plugin that is a package, with files of JSON lines in it."""
+        module = name.replace("-", "_")
+        (self.folder / module).mkdir()
+        own = {"__init__.py": dedent(code)}
+        own |= {f"{file}.jsonl": text for file, text in files.items()}
+        for file, text in own.items():
+            (self.folder / module / file).write_text(text, encoding="utf-8")
+        self.record(self.install(name), *(f"{module}/{file}" for file in own))
 
     def forget(self) -> None:
         """Take the modules that were imported from here out of Python again."""

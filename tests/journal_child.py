@@ -1,8 +1,9 @@
 """A process that writes runs, for tests that kill or freeze it.
 
-``journal_child.py FILE LEASE RUN…``: makes and claims each run, adds events to all
+``journal_child.py PLACE LEASE RUN…``: makes and claims each run, adds events to all
 of them as fast as it can (with one run: one for each line it reads), and prints run
-and number of each event that is on disk; ``RUN lost`` when it is refused.
+and number of each event that is on disk; ``RUN lost`` when it is refused. PLACE is a
+file, or the address of a PostgreSQL database.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from zg_core import RunAccepted, RunBusyError, Step, Workflow
+from zg_core import Journal, RunAccepted, RunBusyError, Step, Workflow
 from zg_core.events import Event, Progressed
 from zg_plugins_builtin.journals.sqlite import SqliteJournal
 
@@ -31,7 +32,15 @@ def progressed(run_id: str, *seqs: int, text: str = "on") -> list[Event]:
     ]
 
 
-async def write(journal: SqliteJournal, run_id: str, *, on_demand: bool) -> None:
+def opened(place: str, lease_seconds: float) -> Journal:
+    if place.startswith("postgresql:"):
+        from zg_plugins_builtin.journals.postgres import PostgresJournal
+
+        return PostgresJournal(place, lease_seconds=lease_seconds)
+    return SqliteJournal(place, lease_seconds=lease_seconds)
+
+
+async def write(journal: Journal, run_id: str, *, on_demand: bool) -> None:
     await journal.create(accepted(run_id))
     epoch = await journal.claim(run_id)
     seq = 1
@@ -47,8 +56,8 @@ async def write(journal: SqliteJournal, run_id: str, *, on_demand: bool) -> None
             return
 
 
-async def main(path: str, lease_seconds: str, *run_ids: str) -> None:
-    journal = SqliteJournal(path, lease_seconds=float(lease_seconds))
+async def main(place: str, lease_seconds: str, *run_ids: str) -> None:
+    journal = opened(place, float(lease_seconds))
     on_demand = len(run_ids) == 1
     await asyncio.gather(*(write(journal, r, on_demand=on_demand) for r in run_ids))
     await journal.close()

@@ -56,8 +56,11 @@ PLAY = '''
 
     class Stubborn:
         async def run(self, ctx):
-            with anyio.CancelScope(shield=True):
-                await anyio.sleep(60)
+            while True:
+                try:
+                    await anyio.sleep(60)
+                except anyio.get_cancelled_exc_class():
+                    pass
 
     class Talk:
         async def run(self, ctx):
@@ -69,11 +72,31 @@ PLAY = '''
         async def run(self, ctx):
             raise zg.RunError("it went wrong", "try something else")
 
+    class Deeper:
+        async def run(self, ctx):
+            return await ctx.run_agent("play-deeper", ctx.prompt + "!")
+
+    class Broken:
+        async def run(self, ctx):
+            raise ValueError("nobody saw this coming")
+
     class Config:
         async def run(self, ctx):
             ctx.settings.secret("key")
 
-    _AGENTS = Ask, Quiet, Wait, Interrupted, Slow, Stubborn, Talk, Fail, Config
+    class Boss:
+        """Asks two others at once, one of which fails."""
+
+        async def run(self, ctx):
+            wanted = [
+                zg.AgentCall(agent="play-ask", prompt="look at it"),
+                zg.AgentCall(agent="play-fail", prompt="try it"),
+            ]
+            results = await ctx.run_agents(wanted)
+            return zg.Reply(output=[bool(result.reply) for result in results])
+
+    _AGENTS = Ask, Quiet, Wait, Interrupted, Slow, Stubborn, Talk, Fail, Config, Boss
+    _AGENTS += Broken, Deeper
 
     @zg.hookimpl
     def zg_register_providers():

@@ -1,9 +1,11 @@
-"""A terminal whose other side a test reads."""
+"""A terminal whose other side a test reads, and types at."""
 
 from __future__ import annotations
 
 import os
 import pty
+import sys
+from collections.abc import Callable
 from threading import Thread
 from typing import Self, TextIO
 
@@ -24,6 +26,9 @@ class Terminal:
         self._side, self.descriptor = pty.openpty()
         self.stream: TextIO = os.fdopen(self.descriptor, "w", encoding="utf-8")
         self._content = b""
+        self._heard = 0
+        self._answers: list[tuple[bytes, str | Callable[[], None]]] = []
+        self._typed: TextIO | None = None
         self._reader = Thread(target=self._read)
         self._reader.start()
 
@@ -44,8 +49,35 @@ class Terminal:
             os.dup2(saved, 1)
             os.close(saved)
 
+    def attend(self, *answers: tuple[str, str | Callable[[], None]]) -> None:
+        """Sit in front of it: type, or do, something whenever a prompt comes.
+
+        Args:
+            *answers: Each prompt, in order, and what is typed or called then.
+        """
+        self._answers = [(prompt.encode(), then) for prompt, then in answers]
+        self._typed = os.fdopen(os.dup(self.descriptor), encoding="utf-8")
+        sys.stdin = self._typed
+
+    def _answer(self) -> None:
+        while self._answers:
+            prompt, then = self._answers[0]
+            place = self._content.find(prompt, self._heard)
+            if place < 0:
+                return
+            self._heard = place + len(prompt)
+            del self._answers[0]
+            if callable(then):
+                then()
+            else:
+                os.write(self._side, then.encode())
+
     def read(self) -> str:
         """Close it, and return all that was written."""
+        if self._typed:
+            os.write(self._side, b"\n")  # for a reader that nobody waits for any more
+            self._typed.close()
+            self._typed = None
         if not self.stream.closed:
             self.stream.close()
         self._reader.join()
@@ -55,5 +87,6 @@ class Terminal:
         try:
             while piece := os.read(self._side, 65536):
                 self._content += piece
+                self._answer()
         except OSError:  # which is how Linux says that the program's side is closed
             pass
