@@ -8,8 +8,11 @@ import pytest
 from builtin.vendors import ASKED, answer, asking, both, make
 
 from zg_core.plugin_api import (
+    ConfigError,
+    Image,
     JsonObject,
     Message,
+    Reasoning,
     Request,
     Text,
     ToolCall,
@@ -83,6 +86,7 @@ async def test_a_conversation_is_sent_as_anthropic_wants_it() -> None:
             },
         ],
         "tools": [{"name": "look", "description": "Looks.", "input_schema": {}}],
+        "cache_control": {"type": "ephemeral"},
     }
     assert stream == whole | {"stream": True}
 
@@ -180,6 +184,144 @@ async def test_reasoning_is_counted_and_not_shown() -> None:
     assert last.response.text == "So"
     assert last.response.usage.input_tokens == 3
     assert last.response.usage.reasoning_tokens == 7
+
+
+THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "c2ln"}
+SEALED = {"type": "redacted_thinking", "data": "c2VhbGVk"}
+
+
+async def body_of(asked: Request, **values: object) -> JsonObject:
+    """Return what is sent for a request."""
+    async with (
+        WireServer() as server,
+        asking("anthropic", server, **values) as provider,
+    ):
+        await provider.complete(asked)
+    body: JsonObject = server.requests[0].body
+    return body
+
+
+async def test_thoughts_are_kept_and_handed_back_word_for_word() -> None:
+    blocks = [
+        THOUGHT,
+        SEALED,
+        {"type": "thinking", "thinking": "cut off", "signature": ""},
+        {"type": "text", "text": "I look."},
+        {"type": "tool_use", "id": "c1", "name": "look", "input": {"at": "it"}},
+        {"type": "server_tool_use", "id": "c9", "name": "web", "input": {}},
+    ]
+    reply = Fault(body=json.dumps({"content": blocks}).encode())
+
+    async with WireServer(reply) as server, asking("anthropic", server) as provider:
+        said = (await provider.complete(ASKED)).message
+        results = Message.tool(ToolResult(call_id="c1", output="it"))
+        talk = (*ASKED.messages, said, results)
+        await provider.complete(Request(model="m", messages=talk))
+
+    assert said.parts[:2] == (
+        Reasoning(provider="anthropic", data=THOUGHT),
+        Reasoning(provider="anthropic", data=SEALED),
+    )
+    handed_back = server.requests[1].body["messages"][1]
+    assert handed_back == {"role": "assistant", "content": blocks[:2] + blocks[3:5]}
+
+
+async def test_what_one_side_says_is_one_message_and_results_come_first() -> None:
+    talk = (
+        Message.user("Look."),
+        Message(role="assistant", parts=(CALL,)),
+        Message(role="assistant", parts=(Reasoning(provider="else", data={}),)),
+        Message.user("Hurry."),
+        Message.tool(ToolResult(call_id="c1", output="it")),
+        Message.user("So?"),
+    )
+
+    sent = (await body_of(Request(model="m", messages=talk)))["messages"]
+
+    assert [message["role"] for message in sent] == ["user", "assistant", "user"]
+    kinds = [block["type"] for block in sent[-1]["content"]]
+    assert kinds == ["tool_result", "text", "text"]
+
+
+async def test_an_image_is_sent_as_it_is() -> None:
+    image = Image.of(b"\xff\xd8\xff and so on")
+    shown = Request(model="m", messages=(Message.user("What is it?", image),))
+
+    [message] = (await body_of(shown))["messages"]
+
+    source = {"type": "base64", "media_type": "image/jpeg", "data": image.data}
+    assert message["content"] == [
+        {"type": "image", "source": source},
+        {"type": "text", "text": "What is it?"},
+    ]
+
+
+TOOL = ToolDefinition(name="look", description="Looks.", parameters={})
+LOOP = (Message.user("hi"), Message(role="assistant", parts=(CALL,)))
+
+
+@pytest.mark.parametrize(
+    ("setting", "asked", "cached"),
+    [
+        ("auto", ASKED, False),
+        ("auto", Request(model="m", messages=ASKED.messages, tools=(TOOL,)), True),
+        ("auto", Request(model="m", messages=LOOP), True),
+        ("always", ASKED, True),
+        ("never", Request(model="m", messages=LOOP), False),
+    ],
+)
+async def test_a_prompt_is_cached_where_its_beginning_is_sent_again(
+    setting: str, asked: Request, cached: bool
+) -> None:
+    body = await body_of(asked, prompt_cache=setting)
+
+    assert body.get("cache_control") == ({"type": "ephemeral"} if cached else None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "budget"),
+    [
+        (ASKED, 4096),
+        (Request(model="m", messages=ASKED.messages, max_output_tokens=2000), 1999),
+        (Request(model="m", messages=ASKED.messages, max_output_tokens=900), None),
+        (Request(model="m", messages=LOOP), None),
+    ],
+)
+async def test_a_model_thinks_as_long_as_it_may(
+    asked: Request, budget: int | None
+) -> None:
+    body = await body_of(asked, thinking_tokens=4096)
+
+    thinking = {"type": "enabled", "budget_tokens": budget}
+    assert body.get("thinking") == (thinking if budget else None)
+
+
+@pytest.mark.parametrize(
+    ("reason", "meant"),
+    [
+        ("end_turn", "end"),
+        ("stop_sequence", "end"),
+        ("tool_use", "tool_calls"),
+        ("max_tokens", "max_tokens"),
+        ("model_context_window_exceeded", "max_tokens"),
+        ("refusal", "refusal"),
+        ("pause_turn", "other"),
+        ("something_new", "other"),
+    ],
+)
+async def test_each_reason_to_stop_has_its_word(reason: str, meant: str) -> None:
+    reply = Fault(body=json.dumps({"content": [], "stop_reason": reason}).encode())
+
+    async with WireServer(reply) as server, asking("anthropic", server) as provider:
+        assert (await provider.complete(ASKED)).stop_reason == meant
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("prompt_cache", "sometimes"), ("thinking_tokens", 1023)]
+)
+def test_a_setting_that_does_not_fit_is_refused(key: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=f"{key} of the provider anthropic must be"):
+        make("anthropic", **{key: value})
 
 
 @pytest.mark.parametrize("text", ["", "Hello. ", "€" * 500, "a\nb" * 200, "\ud800"])

@@ -1,28 +1,43 @@
-"""OpenAI's format, on the wire and back; and the servers that speak it too."""
+"""OpenAI's format, on the wire and back; and the servers that speak it too.
+
+One file, since each server is held to the one format.
+"""
 
 from __future__ import annotations
 
 import json
+from base64 import b64decode
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from importlib import import_module
 
 import pytest
-from builtin.vendors import ASKED, answer, asking, both, make
+from builtin.vendors import ASKED, KEY, answer, asking, both, make, streamed
 
 from zg_core.plugin_api import (
+    Image,
     Json,
     JsonObject,
     Message,
+    Provider,
+    ProviderAuthError,
     ProviderRequestError,
     ProviderResponseError,
+    ProviderSpec,
+    Reasoning,
     Request,
     Settings,
     Text,
     ToolCall,
     ToolDefinition,
     ToolResult,
+    Usage,
 )
 from zg_core.testing import WireServer
 from zg_core.testing.wire import Fault
 from zg_plugins_builtin.providers import SPECS, profiles
+from zg_plugins_builtin.providers.openai import OpenAIProvider
 
 pytestmark = pytest.mark.anyio
 
@@ -162,6 +177,55 @@ async def test_what_other_servers_do_differently_is_understood() -> None:
     assert new.usage.total_tokens == 0
 
 
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        ("eos", "end"),
+        ("tool_calls", "end"),  # without one
+        ("model_length", "max_tokens"),
+        ("content_filter", "refusal"),
+        (None, "end"),
+    ],
+)
+async def test_a_model_stops_for_one_of_our_reasons(
+    said: str | None, reason: str
+) -> None:
+    answer = chat({"content": "Hi."}, finish_reason=said)
+
+    async with WireServer(answer) as server, asking("openai", server) as provider:
+        assert (await provider.complete(ASKED)).stop_reason == reason
+
+
+async def test_a_server_that_says_it_failed_is_believed() -> None:
+    answer = chat({"content": "Hi"}, finish_reason="error")
+
+    async with WireServer(answer) as server, asking("openai", server) as provider:
+        with pytest.raises(ProviderResponseError):
+            await provider.complete(ASKED)
+
+
+@pytest.mark.parametrize("api", ["chat", "responses"])
+async def test_counts_that_cannot_be_are_made_what_they_can(api: str) -> None:
+    chat = api == "chat"
+    into, out = ("prompt", "completion") if chat else ("input", "output")
+    usage = {
+        f"{into}_tokens": 5,
+        f"{into}_tokens_details": {"cached_tokens": 7, "cache_write_tokens": -1},
+        f"{out}_tokens": -3,
+        f"{out}_tokens_details": {"reasoning_tokens": 9},
+    }
+    document = {"choices": [{"message": {"content": ""}}], "output": [], "usage": usage}
+    body = Fault(body=json.dumps(document).encode())
+
+    async with (
+        WireServer(body) as server,
+        asking("openai", server, api=api) as provider,
+    ):
+        response = await provider.complete(ASKED)
+
+    assert response.usage == Usage(input_tokens=5, cached_input_tokens=5, calls=1)
+
+
 async def test_a_call_without_arguments_has_none() -> None:
     said = chat({"tool_calls": [{"function": {"name": "look", "arguments": ""}}]})
 
@@ -246,14 +310,141 @@ async def test_a_profile_that_is_not_there_names_its_address(make: object) -> No
     assert caught.value.retryable
 
 
-def test_each_spec_can_be_made_and_detected() -> None:
+def provider_of(spec: ProviderSpec) -> Provider:
+    module, _, name = str(spec.factory).partition(":")
+    make = getattr(import_module(module), name)
+    provider: Provider = make(Settings("zerogravity"))
+    return provider
+
+
+def test_each_spec_can_be_made() -> None:
     assert [spec.name for spec in SPECS[:2]] == ["openai", "anthropic"]
     for spec in SPECS:
-        assert spec.detect is not None
-        assert spec.default_model
-        module, _, name = str(spec.factory).partition(":")
-        provider = getattr(__import__(module, fromlist=[name]), name)(Settings("zg"))
-        assert provider.info("m").tools
+        assert provider_of(spec).info("m").tools
+
+
+def test_what_runs_here_is_free_and_found_and_what_is_hosted_is_neither() -> None:
+    own = {spec.name for spec in profiles.PROFILES if spec.free}
+
+    assert own == {"ollama", "lmstudio", "vllm", "llama-server"}
+    for spec in profiles.PROFILES:
+        assert (spec.detect is not None) == (spec.name in own)
+        assert spec.default_model == ("auto" if spec.name in own else None)
+
+
+@pytest.mark.parametrize(
+    "spec", [s for s in profiles.PROFILES if not s.free], ids=lambda spec: spec.name
+)
+async def test_a_hosted_service_wants_its_own_key(spec: ProviderSpec) -> None:
+    provider = provider_of(spec)
+
+    with pytest.raises(ProviderAuthError) as caught:
+        await provider.complete(ASKED)
+
+    assert spec.env[0] in caught.value.remedy
+
+
+@asynccontextmanager
+async def profile(
+    make: Callable[[Settings], OpenAIProvider], name: str, server: WireServer
+) -> AsyncIterator[OpenAIProvider]:
+    """Make the provider of a profile, to ask a server of the test's own."""
+    values = {name: {"base_url": f"{server.url}/v1", "api_key": KEY}}
+    provider = make(Settings("zerogravity", values))
+    yield provider
+    await provider.close()
+
+
+BILLED = {"prompt_tokens": 9, "completion_tokens": 1}
+
+
+@pytest.mark.parametrize(
+    ("told", "usd"),
+    [
+        ({"cost": 0.25}, 0.25),
+        ({"cost": 0}, 0.0),
+        ({"cost": -1}, None),
+        ({"cost": "much"}, None),
+        ({}, None),
+        (
+            {
+                "cost": 0.25,
+                "is_byok": True,
+                "cost_details": {"upstream_inference_cost": 2},
+            },
+            2.25,
+        ),
+        ({"cost": 0.25, "cost_details": {"upstream_inference_cost": 2}}, 0.25),
+    ],
+)
+async def test_openrouter_says_what_it_charges(
+    told: JsonObject, usd: float | None
+) -> None:
+    said = {"content": "Hi."}
+    document = {"choices": [{"message": said, "delta": said}], "usage": BILLED | told}
+    whole = Fault(body=json.dumps(document).encode())
+    stream = Fault(body=b"data: %b\n\ndata: [DONE]\n\n" % json.dumps(document).encode())
+
+    async with (
+        WireServer(whole, stream) as server,
+        profile(profiles.openrouter, "openrouter", server) as provider,
+    ):
+        responses = await both(provider, ASKED)
+
+    assert [response.cost_usd for response in responses] == [usd, usd]
+
+
+async def test_deepseek_hears_again_what_its_model_thought() -> None:
+    message = {"reasoning_content": "Hm.", "content": "I look.", "tool_calls": []}
+    message["tool_calls"] = [{"id": "c1", "function": {"name": "look"}}]
+    whole = {"choices": [{"message": message}]}
+    thought = {"choices": [{"delta": {"reasoning_content": "H"}}]}
+    rest = {"choices": [{"delta": message | {"reasoning_content": "m."}}]}
+    stream = b"".join(b"data: %b\n\n" % json.dumps(e).encode() for e in (thought, rest))
+    answers = [
+        Fault(body=json.dumps(whole).encode()),
+        Fault(body=stream + b"data: [DONE]\n\n"),
+    ]
+
+    async with (
+        WireServer(*answers) as server,
+        profile(profiles.deepseek, "deepseek", server) as provider,
+        asking("openai", server) as other,
+    ):
+        first, second = await both(provider, ASKED)
+        go_on = Request(model="m", messages=(*ASKED.messages, first.message))
+        await provider.complete(go_on)
+        await other.complete(go_on)
+
+    assert first.message == second.message
+    assert first.text == "I look."
+    told, not_told = (r.body["messages"][-1] for r in server.requests[2:])
+    assert told["reasoning_content"] == "Hm."
+    assert not_told == {k: told[k] for k in told if k != "reasoning_content"}
+
+
+async def test_mistral_is_sent_no_field_that_it_refuses() -> None:
+    async with (
+        WireServer() as server,
+        profile(profiles.mistral, "mistral", server) as provider,
+    ):
+        await streamed(provider, ASKED)
+
+    assert server.requests[0].body.keys() == {"model", "messages", "stream"}
+
+
+async def test_what_a_server_does_unlike_others_can_be_set() -> None:
+    odd = {"max_tokens_field": "n", "stream_usage": False, "temperature": False}
+    asked = replace(ASKED, max_output_tokens=3, temperature=0.1)
+
+    async with (
+        WireServer() as server,
+        asking("openai", server, **odd) as provider,
+    ):
+        await streamed(provider, asked)
+
+    said = server.requests[0].body
+    assert said.keys() == {"model", "messages", "stream", "n"}
 
 
 async def test_answers_in_parallel_calls_keep_their_order() -> None:
@@ -263,3 +454,97 @@ async def test_answers_in_parallel_calls_keep_their_order() -> None:
     async with WireServer(said, said) as server, asking("openai", server) as provider:
         for response in await both(provider, ASKED):
             assert response.message.tool_calls == tuple(calls)
+
+
+@pytest.mark.parametrize(
+    ("message", "setting"),
+    [
+        ("unknown field stream_options", "stream_usage = false"),
+        (
+            "Unsupported parameter: 'max_tokens' is not supported with this model."
+            " Use 'max_completion_tokens' instead.",
+            'max_tokens_field = "max_completion_tokens"',
+        ),
+        ("body.response_format: Extra inputs are not permitted", "output_schema"),
+    ],
+)
+async def test_a_field_that_a_server_refuses_can_be_switched_off(
+    message: str, setting: str
+) -> None:
+    refusal = Fault(status=422, message=message)
+
+    async with (
+        WireServer(refusal, refusal, Fault(status=400)) as server,
+        asking("openai", server) as provider,
+    ):
+        for ask in (provider.complete(ASKED), streamed(provider, ASKED)):
+            with pytest.raises(ProviderRequestError) as caught:
+                await ask
+            assert setting in caught.value.remedy
+            assert "[plugins.config.builtin.openai]" in caught.value.remedy
+        with pytest.raises(ProviderRequestError) as caught:
+            await provider.complete(ASKED)
+
+    assert "plugins.config" not in caught.value.remedy
+
+
+# -- Images --------------------------------------------------------------------------
+
+PIXEL = Image.of(
+    b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9"
+        "awAAAABJRU5ErkJggg=="
+    )
+)
+SHOWN = Message(role="user", parts=(Text(text="This:"), PIXEL, Text(text="What?")))
+
+
+@pytest.mark.parametrize(
+    ("api", "where", "text", "image"),
+    [
+        ("chat", "messages", {"type": "text"}, {"type": "image_url"}),
+        ("responses", "input", {"type": "input_text"}, {"type": "input_image"}),
+    ],
+)
+async def test_images_are_shown_where_they_stand(
+    api: str, where: str, text: JsonObject, image: JsonObject
+) -> None:
+    url = f"data:image/png;base64,{PIXEL.data}"
+    link = {"url": url} if api == "chat" else url
+    more = {} if api == "chat" else {"detail": "auto"}
+
+    async with WireServer() as server, asking("openai", server, api=api) as provider:
+        await provider.complete(Request(model="m", messages=(SHOWN,)))
+
+    (said,) = server.requests[0].body[where]
+    assert said["content"] == [
+        text | {"text": "This:"},
+        image | {"image_url": link} | more,
+        text | {"text": "What?"},
+    ]
+
+
+def test_an_image_is_not_estimated_by_the_size_of_its_file() -> None:
+    small = Request(model="m", messages=(SHOWN,))
+    large = Image(media_type="image/png", data="A" * 5_000_000)
+    message = Message.user("What?", large, large)
+
+    assert make("openai").estimate(small) > len(PIXEL.data)
+    assert (
+        100_000 < make("openai").estimate(replace(small, messages=(message,))) < 110_000
+    )
+
+
+async def test_thoughts_of_other_vendors_are_passed_over() -> None:
+    sealed = Reasoning(provider="anthropic", data={"type": "thinking"})
+    said = Message(role="assistant", parts=(sealed, Text(text="So.")))
+    asked = Request(model="m", messages=(*ASKED.messages, said))
+
+    async with WireServer() as server:
+        for api in ("chat", "responses"):
+            async with asking("openai", server, api=api) as provider:
+                await provider.complete(asked)
+
+    chat, responses = (request.body for request in server.requests)
+    assert chat["messages"][1:] == [{"role": "assistant", "content": "So."}]
+    assert responses["input"][1:] == [{"role": "assistant", "content": "So."}]

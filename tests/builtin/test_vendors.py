@@ -5,16 +5,32 @@ One file, since a promise of one vendor's provider is one of the other's.
 
 from __future__ import annotations
 
+import inspect
+import json
 import logging
 import subprocess
 import sys
 import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from email.utils import formatdate
+from importlib import import_module
 from time import time
 
+import aiohttp
 import anyio
+import httpx2
 import pytest
-from builtin.vendors import ASKED, KEY, VENDORS, asking, both, make, streamed
+from builtin.vendors import (
+    ASKED,
+    KEY,
+    VENDORS,
+    asking,
+    base_url,
+    both,
+    make,
+    streamed,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,6 +57,7 @@ from zg_core.testing import WireServer
 from zg_core.testing.wire import Fault
 from zg_plugins_builtin.plugin import zg_register_providers
 from zg_plugins_builtin.providers import openai
+from zg_plugins_builtin.providers._fast_http import FastClient
 from zg_plugins_builtin.providers._service import PROVIDERS
 
 pytestmark = pytest.mark.anyio
@@ -145,14 +162,66 @@ async def test_an_answer_may_come_compressed(vendor: str) -> None:
         assert [r.text for r in await both(provider, ASKED)] == ["Hello."] * 2
 
 
+async def said_in_a_stream(vendor: str, text: str) -> bytes:
+    """Return the bytes of a stream that says something."""
+    async with WireServer(text) as server, aiohttp.ClientSession() as session:
+        path = "/v1/chat/completions" if vendor == "openai" else "/v1/messages"
+        body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
+        async with session.post(server.url + path, json=body) as answer:
+            return await answer.read()
+
+
+@vendors
+async def test_a_stream_may_be_cut_anywhere_and_say_more_than_is_known(
+    vendor: str,
+) -> None:
+    raw = (await said_in_a_stream(vendor, "Grüße, 日本 🎉")).replace(
+        b"\\u00fc", b"\xc3\xbc"
+    )
+    more = b": hm\r\nid: 7\r\nretry: 9\r\nevent: news\r\n"
+    more += b'data: {"type": "news",\ndata: "a": 1}\r\n\r\n'
+    odd = b"\xef\xbb\xbf" + more + raw.replace(b"\n", b"\r\n") + b"data: [DONE]\n\n" * 2
+    cut = Fault(body=odd, drip_seconds=1e-9)
+    unended = Fault(body=raw.rstrip(b"\n"))
+    bare = Fault(body=raw.replace(b"data: ", b"data:"))
+    faults = (cut, unended, bare)
+
+    async with WireServer(*faults) as server, asking(vendor, server) as provider:
+        for _ in faults:
+            text, response = await streamed(provider, ASKED)
+            assert text == response.text == "Grüße, 日本 🎉"
+
+
+@vendors
+@pytest.mark.parametrize("odd", [-7, 1e400, 10**30, True, "7", None, [7], 2.5])
+async def test_an_odd_count_never_gives_anything_back(vendor: str, odd: object) -> None:
+    names = ("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens")
+    names += ("cache_read_input_tokens", "cache_creation_input_tokens")
+    usage = (
+        json.dumps(dict.fromkeys(names, odd)).encode().replace(b"Infinity", b"1e400")
+    )
+    reply = b'"choices": [{"message": {"content": "a"}}], "content": [], "usage": %b'
+    fault = Fault(body=b"{%b}" % (reply % usage))
+
+    async with WireServer(fault) as server, asking(vendor, server) as provider:
+        used = (await provider.complete(ASKED)).usage
+
+    counts = (used.input_tokens, used.output_tokens, used.cached_input_tokens)
+    assert all(isinstance(count, int) and 0 <= count < 2**55 for count in counts)
+
+
 # -- What goes wrong -----------------------------------------------------------------
 
+OUTAGE = ProviderUnavailableError
 REFUSALS = [
     (Fault(status=401), ProviderAuthError),
     (Fault(status=403), ProviderAuthError),
     (Fault(status=402), ProviderAuthError),
     (Fault(status=400, message="Your credit balance is too low"), ProviderAuthError),
     (Fault(status=429, code="insufficient_quota"), ProviderAuthError),
+    (Fault(status=400, code="billing_hard_limit_reached"), ProviderAuthError),
+    (Fault(status=400, code="content_filter"), ProviderRequestError),
     (Fault(status=400), ProviderRequestError),
     (Fault(status=404), ProviderRequestError),
     (Fault(status=422), ProviderRequestError),
@@ -166,6 +235,9 @@ REFUSALS = [
     (Fault(status=500), ProviderUnavailableError),
     (Fault(status=503, body=b"<html>busy</html>"), ProviderUnavailableError),
     (Fault(status=529), ProviderUnavailableError),
+    (Fault(status=429, cut=0.5), RateLimitError),
+    (Fault(status=429, body=b"x" * 2**20), RateLimitError),
+    (Fault(status=500, body=b"{", headers={"Content-Encoding": "gzip"}), OUTAGE),
 ]
 
 
@@ -180,9 +252,64 @@ async def test_each_refusal_has_its_own_error(vendor: str, way: str) -> None:
             assert type(error) is kind, fault
             assert error.status == fault.status
             assert error.request_id == f"req_{len(server.requests)}"
+            assert f"request {error.request_id}" in error.cause
+            assert len(error.cause) < 450
             assert error.remedy
 
     assert len(server.requests) == len(faults), "nothing is tried again here"
+
+
+@vendors
+async def test_an_error_that_breaks_off_keeps_its_status(vendor: str) -> None:
+    cut = Fault(status=429, retry_after=3, cut=0.5, end="hang")
+
+    async with (
+        WireServer(cut, cut) as server,
+        asking(vendor, server, timeout_seconds=0.2) as provider,
+    ):
+        for way in WAYS:
+            error = await error_of(provider, way)
+            assert (type(error), error.retry_after) == (RateLimitError, 3)
+
+
+@asynccontextmanager
+async def asking_plainly(
+    vendor: str, server: WireServer, way: str
+) -> AsyncIterator[Callable[[], Awaitable[object]]]:
+    """Have the vendor's package, to ask as its documentation says."""
+    said = [{"role": "user", "content": "hi"}]
+    given = {"model": "m", "messages": said, "max_tokens": 9, "stream": way == "stream"}
+    options = {"api_key": KEY, "base_url": base_url(vendor, server), "timeout": 0.3}
+    if vendor == "openai":
+        from openai import AsyncOpenAI
+
+        async with AsyncOpenAI(max_retries=0, **options) as client:
+            yield lambda: client.chat.completions.create(**given)
+    else:
+        from anthropic import AsyncAnthropic
+
+        async with AsyncAnthropic(max_retries=0, **options) as other:
+            yield lambda: other.messages.create(**given)
+
+
+@vendors
+@pytest.mark.parametrize("way", WAYS)
+async def test_the_fast_way_ends_as_the_package_does(vendor: str, way: str) -> None:
+    told = [fault for fault, _ in REFUSALS if fault.cut is None and not fault.headers]
+    faults = [*told, Fault(end="reset"), Fault(end="hang")]
+
+    async with (
+        WireServer() as server,
+        asking(vendor, server, timeout_seconds=0.3) as provider,
+        asking_plainly(vendor, server, way) as ask,
+    ):
+        for fault in faults:
+            server.answers.extend([fault, fault])
+            with pytest.raises(Exception) as plain:
+                await ask()
+            error = await error_of(provider, way)
+            assert type(error.__cause__) is type(plain.value), fault
+            assert not server.answers, "each asks once"
 
 
 @vendors
@@ -254,10 +381,21 @@ async def test_an_error_told_within_an_answer_is_an_error(
 ) -> None:
     whole = Fault(body=b'{"type": "error", "error": %b}' % body)
     event = Fault(body=b'event: error\ndata: {"type": "error", "error": %b}\n\n' % body)
+    faults = (whole, event, whole)
 
-    async with WireServer(whole, event) as server, asking(vendor, server) as provider:
-        for way in WAYS:
+    async with WireServer(*faults) as server, asking(vendor, server) as provider:
+        for way in (*WAYS, "stream"):
             assert type(await error_of(provider, way)) is kind
+
+
+@vendors
+async def test_an_answer_in_the_other_way_is_not_understood(vendor: str) -> None:
+    stream = Fault(body=b"data: {}\n\n", headers={"content-type": "text/event-stream"})
+    whole = Fault(body=b'{"content": []}', headers={"content-type": "application/json"})
+
+    async with WireServer(stream, whole) as server, asking(vendor, server) as provider:
+        for way in WAYS:
+            assert type(await error_of(provider, way)) is ProviderResponseError
 
 
 @pytest.mark.parametrize(
@@ -365,6 +503,11 @@ def test_a_section_that_there_is_not_is_refused(
         openai.make(Settings("builtin", values))
 
 
+@pytest.mark.parametrize("other", ["gateway", "markup"])
+def test_a_section_of_something_else_does_not_disturb_a_provider(other: str) -> None:
+    openai.make(Settings("builtin", {other: {}, "openai": {"api_key": "k"}}))
+
+
 def test_the_sections_are_those_of_all_providers() -> None:
     offered = {spec.name for spec in zg_register_providers()}
 
@@ -418,11 +561,10 @@ async def test_the_key_is_sent_and_shown_nowhere(
     faults = [echo, Fault(status=500), Fault(end="reset"), Fault(cut=0.5)]
 
     async with WireServer(*faults) as server, asking(vendor, server) as provider:
-        for fault in faults:
+        for _ in faults:
             error = await error_of(provider, "complete")
             shown += [str(error), repr(error), str(error.details)]
-            if fault is not echo:
-                shown += traceback.format_exception(error)
+            shown += traceback.format_exception(error)
         shown += [repr(provider), str(vars(provider)), caplog.text]
 
     assert KEY in server.requests[0].headers["authorization"]
@@ -483,6 +625,23 @@ async def test_many_calls_go_at_once(vendor: str) -> None:
                 tasks.start_soon(provider.complete, ASKED)
 
     assert len({request.connection for request in server.requests}) == 200
+
+
+# -- The packages -------------------------------------------------------------------
+
+
+@vendors
+def test_a_package_has_the_public_words_that_it_is_asked_with(vendor: str) -> None:
+    package = import_module(vendor)
+    client = {"openai": "AsyncOpenAI", "anthropic": "AsyncAnthropic"}[vendor]
+    made = getattr(package, client)(api_key=KEY, http_client=FastClient())
+
+    post = inspect.signature(made.post).parameters
+    get = inspect.signature(made.get).parameters
+    assert {"path", "cast_to", "content", "stream", "stream_cls"} <= post.keys()
+    assert {"path", "cast_to"} <= get.keys()
+    assert isinstance(made.base_url, httpx2.URL)
+    assert inspect.iscoroutinefunction(made.close)
 
 
 # -- Imports -------------------------------------------------------------------------

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from zg_core.plugin_api import (
+    Image,
     Json,
     JsonObject,
     Message,
     Part,
+    Reasoning,
     Request,
     Response,
     StopReason,
@@ -16,66 +20,142 @@ from zg_core.plugin_api import (
     ToolCall,
     ToolDefinition,
     ToolResult,
-    Usage,
 )
 
-from ._wire_json import arguments_of, counted, dump_json
+from ._openai_usage import usage_of
+from ._streamed_calls import StreamedCalls
+from ._strict_schema import named_schema
+from ._wire_json import arguments_of, dump_json
 
-__all__ = ["Gathered", "body_of", "response_of"]
+__all__ = ["ChatCompletions"]
 
-# fmt: off
-_STRICT = frozenset((
-    "type", "title", "description", "properties", "required", "additionalProperties",
-    "items", "anyOf", "enum", "const", "$ref", "$defs", "pattern", "format", "minimum",
-    "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minItems",
-    "maxItems",
-))
-# fmt: on
-"""What a schema may use to be enforced to the letter."""
+_FORMAT = "openai-chat"
 _REASONS: dict[str, StopReason] = {
     "stop": "end",
+    "eos": "end",
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
     "length": "max_tokens",
+    "model_length": "max_tokens",
     "content_filter": "refusal",
 }
+"""OpenAI's words, and those of servers that have their own."""
 
 
-# -- Our words into theirs -----------------------------------------------------------
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatCompletions:
+    """How a server is asked for chat completions, and what its answers mean.
 
-
-def body_of(request: Request, *, bound: str) -> JsonObject:
-    """Return a request as the server wants it.
-
-    Args:
-        request: The request.
-        bound: What the server calls the bound of an answer.
+    Attributes:
+        bound: What it calls the bound of an answer.
+        stream_usage: Whether it is to be asked for the usage of a stream.
+        temperature: Whether it may be told a temperature.
+        cost_field: Where in the usage it says what it charges, in US dollars.
+        reasoning_field: Where it says what a model thought, and wants to hear it
+            again.
     """
-    body: JsonObject = {
-        "model": request.model,
-        "messages": [m for said in request.messages for m in _messages(said)],
-    }
-    if request.tools:
-        body["tools"] = [_tool(tool) for tool in request.tools]
-    if request.output_schema is not None:
-        body["response_format"] = _format(request.output_schema)
-    if request.max_output_tokens is not None:
-        body[bound] = request.max_output_tokens
-    if request.temperature is not None:
-        body["temperature"] = request.temperature
-    return body
+
+    bound: str = "max_tokens"
+    stream_usage: bool = True
+    temperature: bool = True
+    cost_field: str | None = None
+    reasoning_field: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Where it is asked, below its base URL."""
+        return "/chat/completions"
+
+    # -- Our words into theirs -------------------------------------------------------
+
+    def body(self, request: Request) -> JsonObject:
+        """Return a request as the server wants it."""
+        body: JsonObject = {
+            "model": request.model,
+            "messages": [m for said in request.messages for m in self._messages(said)],
+        }
+        if request.tools:
+            body["tools"] = [_tool(tool) for tool in request.tools]
+        if request.output_schema is not None:
+            named = named_schema(request.output_schema)
+            body["response_format"] = {"type": "json_schema", "json_schema": named}
+        if request.max_output_tokens is not None:
+            body[self.bound] = request.max_output_tokens
+        if request.temperature is not None and self.temperature:
+            body["temperature"] = request.temperature
+        return body
+
+    def streaming(self, request: Request) -> JsonObject:
+        """Return a request for an answer in pieces."""
+        body = self.body(request) | {"stream": True}
+        if self.stream_usage:
+            body["stream_options"] = {"include_usage": True}
+        return body
+
+    def _messages(self, message: Message) -> Iterator[JsonObject]:
+        if message.role == "tool":
+            for part in message.parts:
+                if isinstance(part, ToolResult):
+                    said = {"tool_call_id": part.call_id, "content": part.text}
+                    yield {"role": "tool"} | said
+        elif message.role == "assistant":
+            yield self._answer(message)
+        else:
+            yield {"role": message.role, "content": _content(message.parts)}
+
+    def _answer(self, message: Message) -> JsonObject:
+        """Return what a model said; what it thought as well, where that is its own."""
+        said: JsonObject = {"role": "assistant", "content": _content(message.parts)}
+        if calls := message.tool_calls:
+            said["content"] = said["content"] or None
+            said["tool_calls"] = [_call(call) for call in calls]
+        if self.reasoning_field:
+            for part in message.parts:
+                if isinstance(part, Reasoning) and part.provider == _FORMAT:
+                    said |= part.data
+        return said
+
+    # -- Their words into ours -------------------------------------------------------
+
+    def response(self, document: JsonObject, request_id: str | None) -> Response:
+        """Return what a whole answer says."""
+        choice = document["choices"][0]
+        message = choice["message"]
+        refusal = _text(message.get("refusal"))
+        wanted = message.get("tool_calls") or ()
+        calls = [_tool_call(call, f"call_{i}") for i, call in enumerate(wanted)]
+        parts: list[Part] = []
+        if thought := self.reasoning_field and message.get(self.reasoning_field):
+            data = {self.reasoning_field: thought}
+            parts.append(Reasoning(provider=_FORMAT, data=data))
+        if text := _text(message.get("content")) + refusal:
+            parts.append(Text(text=text))
+        usage = document.get("usage")
+        return Response(
+            message=Message(role="assistant", parts=(*parts, *calls)),
+            stop_reason=_reason(choice.get("finish_reason"), calls, refusal),
+            usage=usage_of(usage, read="prompt_tokens", wrote="completion_tokens"),
+            model=_text(document.get("model")),
+            request_id=request_id,
+            cost_usd=_cost(usage, self.cost_field) if self.cost_field else None,
+        )
+
+    def gathering(self) -> _Gathered:
+        """Return what puts the pieces of a stream together."""
+        return _Gathered(self)
 
 
-def _messages(message: Message) -> Iterator[JsonObject]:
-    for part in message.parts:
-        if isinstance(part, ToolResult):
-            yield {"role": "tool", "tool_call_id": part.call_id, "content": part.text}
-    text = "".join(part.text for part in message.parts if isinstance(part, Text))
-    calls = [_call(call) for call in message.tool_calls]
-    if calls:
-        yield {"role": "assistant", "content": text or None, "tool_calls": calls}
-    elif message.role != "tool":
-        yield {"role": message.role, "content": text}
+def _content(parts: tuple[Part, ...]) -> Json:
+    if any(isinstance(part, Image) for part in parts):
+        return [_shown(part) for part in parts if isinstance(part, Text | Image)]
+    return "".join([part.text for part in parts if isinstance(part, Text)])
+
+
+def _shown(part: Text | Image) -> JsonObject:
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text}
+    url = f"data:{part.media_type};base64,{part.data}"
+    return {"type": "image_url", "image_url": {"url": url}}
 
 
 def _call(call: ToolCall) -> JsonObject:
@@ -95,52 +175,6 @@ def _tool(tool: ToolDefinition) -> JsonObject:
     }
 
 
-def _format(schema: JsonObject) -> JsonObject:
-    strict = schema.get("type") == "object" and _is_strict(schema)
-    named = {"name": "answer", "schema": schema, "strict": strict}
-    return {"type": "json_schema", "json_schema": named}
-
-
-def _is_strict(schema: Json) -> bool:
-    """Tell whether OpenAI can enforce a schema; it refuses to try with others."""
-    if not isinstance(schema, dict) or not schema.keys() <= _STRICT:
-        return False
-    properties = schema.get("properties", {})
-    if properties or schema.get("type") == "object":
-        closed = schema.get("additionalProperties") is False
-        if not closed or set(schema.get("required", ())) != properties.keys():
-            return False
-    parts = [*properties.values(), *schema.get("$defs", {}).values()]
-    parts += schema.get("anyOf", ())
-    parts += [schema["items"]] if "items" in schema else []
-    return all(map(_is_strict, parts))
-
-
-# -- Their words into ours -----------------------------------------------------------
-
-
-def response_of(document: JsonObject, request_id: str | None) -> Response:
-    """Return what a whole answer says."""
-    choice = document["choices"][0]
-    message = choice["message"]
-    text = f"{_text(message.get('content'))}{_text(message.get('refusal'))}"
-    wanted = enumerate(message.get("tool_calls") or ())
-    calls = [_tool_call(call, f"call_{index}") for index, call in wanted]
-    parts: list[Part] = [Text(text=text)] if text else []
-    reason = _REASONS.get(choice.get("finish_reason") or "stop", "other")
-    if calls and reason == "end":
-        reason = "tool_calls"  # some servers say that they are done
-    if message.get("refusal"):
-        reason = "refusal"
-    return Response(
-        message=Message(role="assistant", parts=(*parts, *calls)),
-        stop_reason=reason,
-        usage=_usage(document.get("usage")),
-        model=_text(document.get("model")),
-        request_id=request_id,
-    )
-
-
 def _tool_call(call: JsonObject, unnamed: str) -> ToolCall:
     function = call["function"]
     written = function.get("arguments") or ""
@@ -151,33 +185,53 @@ def _tool_call(call: JsonObject, unnamed: str) -> ToolCall:
     )
 
 
+def _reason(said: str | None, calls: list[ToolCall], refusal: str) -> StopReason:
+    """Return why a model stopped; some servers say that they are done, or nothing."""
+    if said == "error":
+        raise ValueError("the server failed while it answered")
+    if refusal:
+        return "refusal"
+    reason = _REASONS.get(said or "stop", "other")
+    if reason in ("end", "tool_calls"):
+        return "tool_calls" if calls else "end"
+    return reason
+
+
 def _text(content: Json) -> str:
     if isinstance(content, list):
         return "".join(_text(part.get("text")) for part in content)
     return content if isinstance(content, str) else ""
 
 
-def _usage(usage: Json) -> Usage:
-    return Usage(
-        input_tokens=counted(usage, "prompt_tokens"),
-        output_tokens=counted(usage, "completion_tokens"),
-        cached_input_tokens=counted(usage, "prompt_tokens_details", "cached_tokens"),
-        cache_write_tokens=counted(
-            usage, "prompt_tokens_details", "cache_write_tokens"
-        ),
-        reasoning_tokens=counted(
-            usage, "completion_tokens_details", "reasoning_tokens"
-        ),
-        calls=1,
-    )
+def _cost(usage: Json, field: str) -> float | None:
+    """Return what a server says it charges.
+
+    Where it uses a key of the user's at another service, that one charges as well.
+    """
+    if not isinstance(usage, dict):
+        return None
+    cost = _amount(usage.get(field))
+    if cost is not None and usage.get("is_byok"):
+        details = usage.get("cost_details") or {}
+        cost += _amount(details.get("upstream_inference_cost")) or 0.0
+    return cost
 
 
-class Gathered:
+def _amount(value: Json) -> float | None:
+    known = type(value) in (int, float) and 0 <= value < math.inf
+    return float(value) if known else None
+
+
+class _Gathered:
     """The pieces of a stream, put together to what a whole answer would say."""
 
-    def __init__(self) -> None:
-        self._pieces: dict[str, list[str]] = {"content": [], "refusal": []}
-        self._calls: dict[int, tuple[JsonObject, list[str]]] = {}
+    def __init__(self, api: ChatCompletions) -> None:
+        self._api = api
+        self._said: list[str] = []
+        self._refused: list[str] = []
+        self._thought: list[str] = []
+        self._calls = StreamedCalls()
+        self._begun = False
         self._reason: Json = None
         self._usage: Json = None
         self._model: Json = None
@@ -188,36 +242,34 @@ class Gathered:
         self._model = event.get("model") or self._model
         if not event.get("choices"):
             return ""
+        self._begun = True
         choice = event["choices"][0]
         self._reason = choice.get("finish_reason") or self._reason
         delta = choice.get("delta") or {}
-        text = ""
-        for kind, pieces in self._pieces.items():
-            if piece := _text(delta.get(kind)):
-                pieces.append(piece)
-                text += piece
+        if text := _text(delta.get("content")):
+            self._said.append(text)
+        if refusal := _text(delta.get("refusal")):
+            self._refused.append(refusal)
+            text += refusal
         for part in delta.get("tool_calls") or ():
-            self._add_call(part)
+            self._calls.add(part)
+        if field := self._api.reasoning_field:
+            self._thought.append(_text(delta.get(field)))
         return text
-
-    def _add_call(self, part: JsonObject) -> None:
-        call, written = self._calls.setdefault(part.get("index") or 0, ({}, []))
-        function = part.get("function") or {}
-        call.update({"id": part["id"]} if part.get("id") else {})
-        call.update({"name": function["name"]} if function.get("name") else {})
-        written.append(function.get("arguments") or "")
 
     def response(self, request_id: str | None) -> Response:
         """Return the whole answer."""
-        calls = [
-            {"id": call.get("id"), "function": call | {"arguments": "".join(written)}}
-            for _, (call, written) in sorted(self._calls.items())
-        ]
-        said = {kind: "".join(pieces) for kind, pieces in self._pieces.items()}
-        choice = {"message": {**said, "tool_calls": calls}}
+        message: JsonObject = {
+            "content": "".join(self._said),
+            "refusal": "".join(self._refused),
+            "tool_calls": self._calls.whole(),
+        }
+        if self._api.reasoning_field:
+            message[self._api.reasoning_field] = "".join(self._thought)
+        choice = {"message": message, "finish_reason": self._reason}
         document = {
-            "choices": [choice | {"finish_reason": self._reason}],
+            "choices": [choice] if self._begun else [],
             "usage": self._usage,
             "model": self._model,
         }
-        return response_of(document, request_id)
+        return self._api.response(document, request_id)

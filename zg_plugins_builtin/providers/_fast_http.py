@@ -7,23 +7,36 @@ each request. Both matter when a thousand runs go at once.
 
 Redirects are not followed: an API that redirects is asked at the wrong address, and
 following would hand the key to another one.
+
+An answer has a deadline and a size. Its timeout is how long a whole answer may
+take; of a stream, how long its head and each pause may, and a multiple of it all.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+import anyio
 import httpx2
 import yarl
+from aiohttp.http_exceptions import ContentEncodingError
 
-__all__ = ["FastClient"]
+__all__ = ["MOST_BYTES", "STREAM_TIMEOUTS", "FastClient", "Head"]
+
+MOST_BYTES = 64 * 2**20
+"""The most an answer may say, unpacked; far more than any model writes."""
+STREAM_TIMEOUTS = 6
+"""How many times its timeout a stream may take in all."""
+_MOST_OF_AN_ERROR = 2**18
 
 _OURS = frozenset(
     ("host", "content-length", "transfer-encoding", "connection", "accept-encoding")
@@ -31,14 +44,19 @@ _OURS = frozenset(
 """Request headers that aiohttp writes itself, as it alone knows what it can do."""
 _UNPACKED = frozenset((b"content-encoding", b"content-length", b"transfer-encoding"))
 """Response headers that are no longer true, since aiohttp decompresses."""
+_PLAIN = {"content", "headers", "timeout"}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class FastClient(httpx2.AsyncClient):
-    """An `httpx2.AsyncClient` whose plain requests take the short way."""
+    """An `httpx2.AsyncClient` whose plain requests take the short way.
 
-    def __init__(self) -> None:
-        self._sender = _Sender()
+    Args:
+        key: What no header of an answer may repeat: the packages log them.
+    """
+
+    def __init__(self, key: str = "") -> None:
+        self._sender = _Sender(key.encode() or None)
         super().__init__(transport=self._sender)
         self._url = lru_cache(maxsize=64)(httpx2.URL)
 
@@ -47,7 +65,7 @@ class FastClient(httpx2.AsyncClient):
     ) -> httpx2.Request:
         """Make a request; one of bytes and headers alone without ceremony."""
         plain = {name: value for name, value in options.items() if value}
-        if plain.keys() != {"content", "headers", "timeout"}:
+        if plain.keys() != _PLAIN:
             return super().build_request(method, url, **options)
         timeout = httpx2.Timeout(plain.pop("timeout")).as_dict()
         return httpx2.Request(
@@ -60,56 +78,111 @@ class FastClient(httpx2.AsyncClient):
         """Send a request; one with an authentication flow goes the long way."""
         if options or self.is_closed:
             return await super().send(request, stream=stream, **options)
-        if stream:
-            return await self._sender.handle_async_request(request)
-        answer = await self._sender.exchange(request)
-        with _in_httpx_words(request, httpx2.ReadError):
-            content = await answer.read()
-        return _response(answer, request, content=content)
+        content = await request.aread()
+        return await self.send_again(self.head_of(request), content, stream=stream)
+
+    def head_of(self, request: httpx2.Request) -> Head:
+        """Return all of a request but its content, to be sent again."""
+        return self._sender.head_of(request)
+
+    async def send_again(
+        self, head: Head, content: bytes, *, stream: bool
+    ) -> httpx2.Response:
+        """Send a request that was made before, with other content."""
+        request = head.request
+        answer = await self._sender.exchange(head, content, stream=stream)
+        if not 200 <= answer.status < 300:
+            said = await _beginning(answer)
+        elif stream:
+            return self._sender.response(answer, request, stream=_Body(answer, request))
+        else:
+            said = await _whole(answer, request)
+        return self._sender.response(answer, request, content=said)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """All of a request but its content, ready to be sent."""
+
+    request: httpx2.Request
+    url: yarl.URL
+    proxy: str | None
+    headers: list[tuple[str, str]]
 
 
 class _Sender(httpx2.AsyncBaseTransport):
-    """One session for all requests, made on the event loop that sends the first."""
+    """One session for all requests of an event loop, made when it sends the first."""
 
-    def __init__(self) -> None:
-        self._session: aiohttp.ClientSession | None = None
+    def __init__(self, key: bytes | None) -> None:
+        self._key = key
+        self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
         self._route = lru_cache(maxsize=64)(_route)
         self._tls: ssl.SSLContext | None = None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        answer = await self.exchange(request)
-        return _response(answer, request, stream=_Body(answer, request))
+        content = await request.aread()
+        answer = await self.exchange(self.head_of(request), content, stream=True)
+        return self.response(answer, request, stream=_Body(answer, request))
 
-    async def exchange(self, request: httpx2.Request) -> aiohttp.ClientResponse:
-        """Send a request, and return its answer as soon as it begins."""
+    def response(
+        self, answer: aiohttp.ClientResponse, request: httpx2.Request, **body: Any
+    ) -> httpx2.Response:
+        """Return an answer in httpx2's words."""
+        headers = [h for h in answer.raw_headers if h[0].lower() not in _UNPACKED]
+        if self._key and any(self._key in value for _, value in headers):
+            headers = [(name, v.replace(self._key, b"[key]")) for name, v in headers]
+        return httpx2.Response(answer.status, headers=headers, request=request, **body)
+
+    def head_of(self, request: httpx2.Request) -> Head:
+        """Return all of a request but its content."""
         url, proxy = self._route(request.url)
-        with _in_httpx_words(request, httpx2.RemoteProtocolError):
-            return await self._open().request(
-                request.method,
-                url,
-                data=await request.aread(),
-                headers=[
-                    (name, value)
-                    for name, value in request.headers.multi_items()
-                    if name not in _OURS
-                ],
-                timeout=_timeout(**request.extensions["timeout"]),
-                allow_redirects=False,
-                proxy=proxy,
-                ssl=self._context() if url.scheme == "https" else True,
-            )
+        headers = [h for h in request.headers.multi_items() if h[0] not in _OURS]
+        return Head(request, url, proxy, headers)
+
+    async def exchange(
+        self, head: Head, content: bytes, *, stream: bool
+    ) -> aiohttp.ClientResponse:
+        """Send a request, and return its answer as soon as it begins."""
+        timeouts = head.request.extensions["timeout"]
+        connect, read = timeouts["connect"], timeouts["read"]
+        timeout = _timeout(connect, read, stream=stream)
+        try:
+            if not stream:
+                return await self._begun(head, content, timeout)
+            with anyio.fail_after(read):  # its total is far longer
+                return await self._begun(head, content, timeout)
+        except (aiohttp.ClientError, OSError) as error:
+            _raise(error, head.request, httpx2.RemoteProtocolError)
+
+    async def _begun(
+        self, head: Head, content: bytes, timeout: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        session = self._sessions.get(asyncio.get_running_loop())
+        return await (session or await self._open()).request(
+            head.request.method,
+            head.url,
+            data=content,
+            headers=head.headers,
+            timeout=timeout,
+            allow_redirects=False,
+            proxy=head.proxy,
+            ssl=self._context() if head.url.scheme == "https" else True,
+        )
 
     async def aclose(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        """Close what can be closed here: a loop that runs elsewhere owns its own."""
+        here = asyncio.get_running_loop()
+        for loop in [loop for loop in self._sessions if loop.is_closed()] + [here]:
+            if session := self._sessions.pop(loop, None):
+                await session.close()
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),  # the engine sets the limits
-                cookie_jar=aiohttp.DummyCookieJar(),
-            )
-        return self._session
+    async def _open(self) -> aiohttp.ClientSession:
+        await self.aclose()  # what loops have left that are no more
+        session = self._sessions[asyncio.get_running_loop()] = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),  # the engine sets the limits
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return session
 
     def _context(self) -> ssl.SSLContext:
         if self._tls is None:  # takes 20 ms, and servers on this machine need none
@@ -117,11 +190,27 @@ class _Sender(httpx2.AsyncBaseTransport):
         return self._tls
 
 
-def _response(
-    answer: aiohttp.ClientResponse, request: httpx2.Request, **body: Any
-) -> httpx2.Response:
-    headers = [item for item in answer.raw_headers if item[0].lower() not in _UNPACKED]
-    return httpx2.Response(answer.status, headers=headers, request=request, **body)
+async def _whole(answer: aiohttp.ClientResponse, request: httpx2.Request) -> bytes:
+    body = _Body(answer, request)
+    try:
+        return b"".join([chunk async for chunk in body])
+    except BaseException:
+        await body.aclose()
+        raise
+
+
+async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
+    """Return what can be had of an error's document; its status says enough."""
+    said = bytearray()
+    try:
+        with suppress(aiohttp.ClientError, OSError):
+            async for chunk in answer.content.iter_any():
+                said += chunk
+                if len(said) > _MOST_OF_AN_ERROR:
+                    break
+    finally:
+        answer.close()  # a no-op where the connection was given back
+    return bytes(said)
 
 
 class _Body(httpx2.AsyncByteStream):
@@ -130,22 +219,31 @@ class _Body(httpx2.AsyncByteStream):
     def __init__(self, answer: aiohttp.ClientResponse, request: httpx2.Request) -> None:
         self._answer = answer
         self._request = request
+        self._room = MOST_BYTES
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        with _in_httpx_words(self._request, httpx2.ReadError):
-            async for chunk in self._answer.content.iter_any():
-                yield chunk
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            chunk = await self._answer.content.readany()
+        except (aiohttp.ClientError, OSError) as error:
+            _raise(error, self._request, httpx2.ReadError)
+        if not chunk:
+            raise StopAsyncIteration
+        self._room -= len(chunk)
+        if self._room < 0:
+            why = f"it is longer than {MOST_BYTES >> 20} MB"
+            raise httpx2.DecodingError(why, request=self._request)
+        return chunk
 
     async def aclose(self) -> None:
         self._answer.close()  # a no-op where the connection was given back
 
 
 def _route(url: httpx2.URL) -> tuple[yarl.URL, str | None]:
-    """Return where to send to and through which proxy, by the environment.
-
-    A name and password in the address give way to the key in the headers.
-    """
-    target = yarl.URL(str(url.copy_with(userinfo=b"")), encoded=True)
+    """Return where to send to and through which proxy, by the environment."""
+    target = yarl.URL(str(url), encoded=True)
     if url.host in _LOOPBACK or proxy_bypass(url.host):
         return target, None
     proxies = getproxies()
@@ -158,26 +256,36 @@ def _route(url: httpx2.URL) -> tuple[yarl.URL, str | None]:
 
 @lru_cache(maxsize=64)
 def _timeout(
-    connect: float | None, read: float | None, **_: float | None
+    connect: float | None, read: float | None, *, stream: bool
 ) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(total=None, connect=connect, sock_read=read)
+    if not stream or read is None:
+        return aiohttp.ClientTimeout(total=read, connect=connect)
+    total = read * STREAM_TIMEOUTS
+    return aiohttp.ClientTimeout(total=total, connect=connect, sock_read=read)
 
 
-@contextmanager
-def _in_httpx_words(
-    request: httpx2.Request, otherwise: type[httpx2.TransportError]
-) -> Iterator[None]:
-    """Turn aiohttp's errors into httpx2's, which the vendors' packages know."""
-    try:
-        yield
-    except aiohttp.ConnectionTimeoutError as error:
-        raise httpx2.ConnectTimeout(str(error), request=request) from error
-    except TimeoutError as error:
-        raise httpx2.ReadTimeout(str(error), request=request) from error
-    except aiohttp.ClientConnectorError as error:
-        raise httpx2.ConnectError(_reason(error), request=request) from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise otherwise(str(error), request=request) from error
+def _raise(
+    error: aiohttp.ClientError | OSError,
+    request: httpx2.Request,
+    otherwise: type[httpx2.TransportError],
+) -> NoReturn:
+    """Raise one of aiohttp's errors as httpx2's, which the vendors' packages know."""
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            raise httpx2.ConnectTimeout(str(error), request=request) from error
+        case TimeoutError():
+            raise httpx2.ReadTimeout(str(error), request=request) from error
+        case aiohttp.ClientConnectorError():
+            raise httpx2.ConnectError(_reason(error), request=request) from error
+        case aiohttp.ClientHttpProxyError():  # whose text repeats its password
+            why = f"the proxy answers {error.status} {error.message}"
+            raise httpx2.ProxyError(why, request=request) from None
+        case aiohttp.ClientResponseError():  # which only its parser raises here
+            raise httpx2.DecodingError("it is no HTTP", request=request) from error
+        case aiohttp.ClientPayloadError(__cause__=ContentEncodingError()):
+            why = "it cannot be unpacked"
+            raise httpx2.DecodingError(why, request=request) from error
+    raise otherwise(str(error), request=request) from error
 
 
 def _reason(error: aiohttp.ClientConnectorError) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from zg_core.plugin_api import ConfigError, ModelInfo, Settings
+from zg_core.plugin_api import ConfigError, Json, ModelInfo, Settings
 
 __all__ = [
     "PROVIDERS",
@@ -22,14 +22,22 @@ __all__ = [
 
 PROVIDERS = (
     "anthropic",
+    "deepseek",
+    "fireworks",
+    "groq",
     "llama-server",
     "lmstudio",
     "local",
+    "mistral",
     "ollama",
     "openai",
+    "openrouter",
+    "together",
     "vllm",
 )
 """All providers of this plugin; each has a section in the plugin's settings."""
+_OTHERS = ("gateway", "markup")
+"""The sections of what this plugin offers beside providers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +49,17 @@ class Service:
         package: Whose wire format it speaks.
         env: The environment variable of its key.
         base_url: Where it is, if it is not at the vendor's own address.
+        needs_key: Whether it answers nobody without a key, wherever it is.
+        quirks: What it does unlike others: settings that hold unless the user's
+            own say otherwise.
     """
 
     provider: str
     package: Literal["openai", "anthropic"]
     env: str
     base_url: str | None = None
+    needs_key: bool = False
+    quirks: Mapping[str, Json] = field(default_factory=dict)
 
 
 def section(settings: Settings, provider: str) -> Settings:
@@ -57,7 +70,7 @@ def section(settings: Settings, provider: str) -> Settings:
             which was meant for one.
     """
     for name in settings:
-        if name not in PROVIDERS:
+        if name not in (*PROVIDERS, *_OTHERS):
             raise ConfigError(
                 f"the built-in plugin has no setting {name!r}",
                 f"correct it; it has {', '.join(PROVIDERS)}",
@@ -65,18 +78,19 @@ def section(settings: Settings, provider: str) -> Settings:
     return settings.section(provider)
 
 
-def check_settings(settings: Settings, provider: str) -> None:
+def check_settings(settings: Settings, service: Service) -> None:
     """See that the section of a service can be used as it is written.
 
     Raises:
         ConfigError: If a key is unknown, or a value does not fit it.
     """
-    refuse_others(settings, provider, _EXPECTED)
+    known = {**_EXPECTED, **_OF_PACKAGE[service.package]}
+    refuse_others(settings, service.provider, known)
     for key, value in settings.items():
-        expected, fits = _EXPECTED[key]
+        expected, fits = known[key]
         if not fits(value):  # which may be a secret, and is not repeated
             raise ConfigError(
-                f"{key} of the provider {provider} must be {expected}",
+                f"{key} of the provider {service.provider} must be {expected}",
                 "correct it in your own configuration file",
             )
 
@@ -106,9 +120,9 @@ def check_url(url: str, where: str) -> None:
         raise ConfigError(f"{where} must be {_URL}", "correct it, or unset it")
 
 
-def model_info(settings: Settings, **usual: int) -> ModelInfo:
+def model_info(settings: Mapping[str, Json], **usual: int) -> ModelInfo:
     """Return what the models of a service can do, as far as its settings say it."""
-    known = {field.name for field in fields(ModelInfo)}
+    known = {known.name for known in fields(ModelInfo)}
     return ModelInfo(**{**usual, **{k: v for k, v in settings.items() if k in known}})
 
 
@@ -132,25 +146,51 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and value is not True and value > 0
 
 
+def _is_much(value: object) -> bool:
+    return isinstance(value, int) and value >= 1024
+
+
 def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
 
+def _one_of(*words: str) -> _Expected:
+    return f"one of {', '.join(words)}", lambda value: value in words
+
+
 _URL = "an address such as 'https://example.org/v1'"
-_Expected = tuple[str, Callable[[Any], bool]]
+_Expected: TypeAlias = tuple[str, Callable[[Any], bool]]
 _COUNT: _Expected = ("a whole number above 0", _is_count)
 _FLAG: _Expected = ("true or false", _is_flag)
+_TEXT: _Expected = ("text", _is_text)
 _EXPECTED: Mapping[str, _Expected] = MappingProxyType(
     {
-        "api_key": ("text", _is_text),
+        "api_key": _TEXT,
         "base_url": (_URL, _is_url),
         "context_tokens": _COUNT,
+        "images": _FLAG,
         "max_output_tokens": _COUNT,
-        "max_tokens_field": ("text", _is_text),
         "output_schema": _FLAG,
         "small": _FLAG,
         "timeout_seconds": ("a number above 0", _is_amount),
         "tools": _FLAG,
     }
 )
-"""What the section of a service may hold."""
+"""What the section of any service may hold."""
+_OF_PACKAGE: Mapping[str, Mapping[str, _Expected]] = MappingProxyType(
+    {
+        "anthropic": {
+            "prompt_cache": _one_of("always", "auto", "never"),
+            "thinking_tokens": ("a whole number of at least 1024", _is_much),
+        },
+        "openai": {
+            "api": _one_of("auto", "chat", "responses"),
+            "cost_field": _TEXT,
+            "max_tokens_field": _TEXT,
+            "reasoning_field": _TEXT,
+            "stream_usage": _FLAG,
+            "temperature": _FLAG,
+        },
+    }
+)
+"""What it may hold besides, by the format that it speaks."""

@@ -2,7 +2,9 @@
 
 The package owns address, key and headers; it is imported by the first call. It is
 asked through its low-level ``post``, which both packages document for endpoints they
-do not know, because their typed methods cost more than all the rest of a call.
+do not know, because their typed methods cost more than all the rest of a call. Even so
+it makes a request anew each time, so that only the first of each kind is made by it;
+later ones have the same head, until one is refused.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, Protocol, TypeVar
 
 import anyio
 
@@ -27,11 +29,14 @@ from zg_core.plugin_api import (
 )
 
 from ._service import Service, check_settings, check_url
-from ._vendor_errors import VendorErrors
+from ._sse import EventStream
+from ._vendor_errors import VendorErrors, without_login
 from ._wire_json import dump_json, load_json
 
 if TYPE_CHECKING:
     import httpx2
+
+    from ._fast_http import FastClient, Head
 
 __all__ = ["Vendor"]
 
@@ -41,6 +46,17 @@ _NO_KEY = "none"
 _TIMEOUT_SECONDS = 600.0
 _CONNECT_SECONDS = 10.0
 _DRAIN_SECONDS = 0.1
+_OPENING = 2**18
+"""The bytes of an answer that is no stream that are looked at for an error."""
+_LAST = frozenset(
+    (
+        "message_stop",
+        "response.completed",
+        "response.failed",
+        "response.incomplete",
+    )
+)
+"""The types of the last events of Anthropic's messages and OpenAI's responses."""
 
 
 class _Client(Protocol):
@@ -82,10 +98,12 @@ class Vendor:
     """
 
     def __init__(self, service: Service, settings: Settings) -> None:
-        check_settings(settings, service.provider)
+        check_settings(settings, service)
         self._service = service
         self._settings = settings
         self._client: _Client | None = None
+        self._http: FastClient | None = None
+        self._heads: dict[tuple[str, bool], Head] = {}
         self._root = ""
         self._raises: type[Exception] = Exception
         self.base_url: str | None = settings.get("base_url") or service.base_url
@@ -94,6 +112,8 @@ class Vendor:
             self.base_url = os.environ.get(variable) or None
             if self.base_url is not None:
                 check_url(self.base_url, f"the variable {variable}")
+        if self.base_url is not None:  # the key takes the place of a name in it
+            self.base_url = without_login(self.base_url)
         self.errors = VendorErrors(
             provider=service.provider,
             url=self.base_url or "the vendor's address",
@@ -107,7 +127,7 @@ class Vendor:
         try:
             document = load_json(response.content)
         except ValueError as error:
-            raise self.errors.unreadable(error, request_id) from error
+            raise self.errors.unreadable(_what(response, error), request_id) from error
         return self._object(document, response), request_id
 
     @asynccontextmanager
@@ -130,7 +150,7 @@ class Vendor:
             response = await client.get("/models", cast_to=_response_type())
             return [str(model["id"]) for model in load_json(response.content)["data"]]
         except self._raises as error:
-            raise self.errors.of_package(error) from error
+            raise self.errors.of_package(error) from self.errors.fit(error)
         except (ValueError, LookupError, TypeError) as error:
             raise self.errors.unreadable("it lists no models") from error
 
@@ -156,55 +176,97 @@ class Vendor:
     async def _post(
         self, path: str, body: JsonObject, *, stream: bool
     ) -> httpx2.Response:
+        """Send a request; the package makes the first, and later ones are like it."""
+        content, head = dump_json(body), self._heads.get((path, stream))
+        if head is not None:
+            return await self._post_again(head, content, stream=stream)
         client = await self._open()
-        content = dump_json(body)
         try:
-            return await client.post(
-                f"{self._root}{path}",  # whole, which spares the package to join it
+            response = await client.post(
+                f"{self._root}{path}",
                 content=content,
                 cast_to=_response_type(),
                 stream=stream,
                 stream_cls=None,
             )
         except self._raises as error:
-            raise self.errors.of_package(error) from error
+            raise self.errors.of_package(error) from self.errors.fit(error)
+        assert self._http is not None
+        self._heads[path, stream] = self._http.head_of(response.request)
+        return response
+
+    async def _post_again(
+        self, head: Head, content: bytes, *, stream: bool
+    ) -> httpx2.Response:
+        """Send what the package made before, with other content."""
+        import httpx2
+
+        assert self._http is not None
+        try:
+            response = await self._http.send_again(head, content, stream=stream)
+        except httpx2.HTTPError as error:
+            raise self.errors.of_transport(error) from self.errors.fit(error)
+        if response.is_success:
+            return response
+        self._heads.clear()  # whatever is wrong, the package is asked anew
+        raise self.errors.of_response(response)
 
     async def _events(
         self, response: httpx2.Response
     ) -> AsyncGenerator[JsonObject, None]:
-        """Yield what each ``data:`` line says; these vendors write one an event."""
+        """Yield what the events say, until the last one that the vendors name."""
+        stream = EventStream()
+        opening = bytearray()
+        begun = False
+        async with aclosing(self._chunks(response)) as chunks:
+            async for chunk in chunks:
+                if not begun and len(opening) < _OPENING:
+                    opening += chunk
+                for data in stream.feed(chunk):
+                    if data.strip() == b"[DONE]":  # OpenAI's last word
+                        return
+                    event = self._event(data, response)
+                    begun = True
+                    yield event
+                    if event.get("type") in _LAST:
+                        return
+        self._unended(b"" if begun else bytes(opening), response)
+
+    async def _chunks(self, response: httpx2.Response) -> AsyncGenerator[bytes, None]:
         import httpx2
 
         assert isinstance(response.stream, httpx2.AsyncByteStream)
-        rest = b""
         try:
             async for chunk in response.stream:
-                *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
-                    if not line.startswith(b"data:"):
-                        continue
-                    data = line[5:].strip()
-                    if data == b"[DONE]":  # OpenAI's last word
-                        return
-                    event = self._event(data, response)
-                    yield event
-                    if event.get("type") == "message_stop":  # Anthropic's
-                        return
+                yield chunk
         except httpx2.HTTPError as error:
             raise self.errors.of_transport(error) from error
-        raise self.errors.unreadable("it ended too early", _request_id(response))
+        yield b"\n\n"  # which ends an event that some servers leave open
 
-    def _event(self, data: bytes, response: httpx2.Response) -> JsonObject:
+    def _unended(self, opening: bytes, response: httpx2.Response) -> NoReturn:
+        """Refuse a stream that did not end, or was none but may tell of an error."""
+        request_id = _request_id(response)
+        if opening.strip():
+            with suppress(ValueError):
+                self._object(load_json(opening), response)
+            raise self.errors.unreadable(_what(response, "no events"), request_id)
+        raise self.errors.unreadable("it ended too early", request_id)
+
+    def _event(self, data: bytearray, response: httpx2.Response) -> JsonObject:
         try:
-            return self._object(load_json(data), response)
+            document = load_json(data)
         except ValueError as error:
             raise self.errors.unreadable(error, _request_id(response)) from error
+        event = self._object(document, response)
+        if event.get("type") == "response.failed":
+            self._object(event.get("response"), response)  # which has the error
+        return event
 
     def _object(self, document: Json, response: httpx2.Response) -> JsonObject:
         """Refuse what is no JSON object, or tells of an error."""
         if not isinstance(document, dict):
             raise self.errors.unreadable("it is no object", _request_id(response))
-        if document.get("error"):
+        if document.get("error") or document.get("type") == "error":
             raise self.errors.of_stream(document, response.headers)
         return document
 
@@ -232,7 +294,7 @@ class Vendor:
         try:
             key = self._settings.secret("api_key", env=self._service.env).strip()
         except ConfigError as error:
-            if self.base_url is not None:
+            if self.base_url is not None and not self._service.needs_key:
                 return _NO_KEY  # servers of one's own seldom ask for one
             raise ProviderAuthError(
                 f"{self._service.provider} needs an API key", error.remedy
@@ -249,6 +311,8 @@ class Vendor:
 
         from ._fast_http import FastClient
 
+        secret = "" if key == _NO_KEY else key
+        self._http = FastClient(secret)
         seconds = float(self._settings.get("timeout_seconds", _TIMEOUT_SECONDS))
         make, self._raises = {
             "openai": lambda: (package.AsyncOpenAI, package.OpenAIError),
@@ -260,9 +324,9 @@ class Vendor:
                 base_url=self.base_url,
                 max_retries=0,
                 timeout=httpx2.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS)),
-                http_client=FastClient(),
+                http_client=self._http,
             )
-            url = client.base_url.copy_with(userinfo=b"")
+            url = client.base_url
             if url.scheme not in ("http", "https") or not url.host:
                 raise httpx2.InvalidURL("it is no address of the web")
         except httpx2.InvalidURL as error:
@@ -271,7 +335,7 @@ class Vendor:
                 "write it like 'https://example.org/v1'",
             ) from error
         self._root = "" if url.query else str(client.base_url).rstrip("/")
-        self.errors = replace(self.errors, url=str(url), key=key)
+        self.errors = replace(self.errors, url=str(url), key=secret)
         return client
 
 
@@ -288,6 +352,12 @@ def _response_type() -> type[httpx2.Response]:
 
 def _request_id(response: httpx2.Response) -> str | None:
     return response.headers.get("x-request-id") or response.headers.get("request-id")
+
+
+def _what(response: httpx2.Response, why: object) -> object:
+    """Say what an answer is that should be something else, such as a login page."""
+    said: str = response.headers.get("content-type", "").partition(";")[0]
+    return f"it is {said}" if "html" in said else why
 
 
 async def _drain(response: httpx2.Response) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,15 +23,19 @@ from zg_core.plugin_api import (
     RateLimitError,
 )
 
+from ._wire_json import load_json
+
 if TYPE_CHECKING:
     import httpx2
 
-__all__ = ["VendorErrors"]
+__all__ = ["VendorErrors", "without_login"]
 
 _STATUS = {
     "authentication_error": 401,
     "invalid_api_key": 401,
+    "account_deactivated": 401,
     "billing_error": 402,
+    "billing_hard_limit_reached": 402,
     "insufficient_quota": 402,
     "permission_error": 403,
     "not_found_error": 404,
@@ -42,6 +47,7 @@ _STATUS = {
     "rate_limit_error": 429,
     "rate_limit_exceeded": 429,
     "invalid_request_error": 400,
+    "slow_down": 429,
     "overloaded_error": 529,
 }
 """What vendors call an error, as the HTTP status it means."""
@@ -52,6 +58,8 @@ _TOO_LONG = re.compile(
     re.IGNORECASE,
 )
 _NO_CREDIT = re.compile(r"credit balance|exceeded your current quota", re.IGNORECASE)
+_FILTERED = frozenset(("content_filter", "content_policy_violation"))
+_LOGIN = re.compile(r"(?<=://)[^/\s@]+@")
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -79,6 +87,14 @@ class VendorErrors:
             return self.of_status(response.status_code, body, response.headers)
         return self.of_transport(error.__cause__ or error)
 
+    def of_response(self, response: httpx2.Response) -> ProviderError:
+        """Turn an answer that tells of an error into our error."""
+        try:
+            body = load_json(response.content)
+        except ValueError:
+            body = response.text
+        return self.of_status(response.status_code, body, response.headers)
+
     def of_transport(self, error: BaseException) -> ProviderError:
         """Turn what the HTTP client raised into our error, by where it happened."""
         import httpx2
@@ -88,12 +104,18 @@ class VendorErrors:
                 f"{self.provider} at {self.url} did not answer in time",
                 "try again, or allow more with timeout_seconds in its settings",
             )
+        if isinstance(error, httpx2.DecodingError):
+            return self.unreadable(error)
         if isinstance(error, httpx2.ReadError):
             return self.unreadable("it ended too early")
         return ProviderUnavailableError(
             f"no connection to {self.provider} at {self.url} ({self._short(error)})",
-            "start the server there, or check its base_url, the network and the proxy",
+            _remedy(error),
         )
+
+    def fit(self, error: Exception) -> Exception | None:
+        """Return what a package raised, if it can be shown: it may repeat the key."""
+        return error if self._short(error, most=None) == str(error) else None
 
     def unreadable(self, why: object, request_id: str | None = None) -> ProviderError:
         """Make the error of an answer that is not what it should be."""
@@ -120,12 +142,14 @@ class VendorErrors:
         detail = _detail(body)
         said = self._short(detail.get("message") or body or "no reason was given")
         kind, cause, remedy = self._judge(status, detail, said, headers)
+        request_id = headers.get("x-request-id") or headers.get("request-id")
+        named = f", request {self._short(request_id)}" if request_id else ""
         return kind(
-            f"{self.provider} {cause} ({status}: {said})",
+            f"{self.provider} {cause} ({status}: {said}{named})",
             remedy,
             retry_after=_retry_after(headers),
             status=status,
-            request_id=headers.get("x-request-id") or headers.get("request-id"),
+            request_id=request_id,
         )
 
     def _judge(
@@ -141,6 +165,8 @@ class VendorErrors:
         if 413 in meant or (status in (400, 422) and _TOO_LONG.search(said)):
             remedy = "shorten the input, or name a model that can read more"
             return ContextLengthError, "cannot read so long a prompt", remedy
+        if _FILTERED & {detail.get("code"), detail.get("type")}:
+            return ProviderRequestError, "refuses what is asked", "ask in other words"
         match status:
             case 401 | 403:
                 return ProviderAuthError, "does not accept the key", self.login
@@ -161,13 +187,32 @@ class VendorErrors:
             return ProviderRequestError, "redirects to another address", remedy
         return ProviderRequestError, "refused the request", "change what is asked"
 
-    def _short(self, said: object) -> str:
+    def _short(self, said: object, most: int | None = 300) -> str:
         """Return a vendor's words fit for one line, without the key."""
-        text = str(said)
+        text = without_login(str(said))
         if self.key:
             text = text.replace(self.key, "[key]")
         text = _HIDDEN.sub(" ", text).strip()
-        return f"{text[:300]}…" if len(text) > 300 else text
+        return text if most is None or len(text) <= most else f"{text[:most]}…"
+
+
+def without_login(text: str) -> str:
+    """Return a text whose addresses hold no name and password."""
+    return _LOGIN.sub("", text)
+
+
+def _remedy(error: BaseException | None) -> str:
+    """Say what helps where there is no connection."""
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            "if you trust who signed its certificate, name the file of theirs in the"
+            " variable SSL_CERT_FILE; else check its base_url"
+        )
+    if error is not None:
+        return "check that its base_url begins with https only if it speaks TLS"
+    return "start the server there, or check its base_url, the network and the proxy"
 
 
 def _detail(body: Json) -> dict[str, Json]:

@@ -14,8 +14,11 @@ from zg_core.plugin_api import Json, JsonObject
 
 __all__ = ["arguments_of", "counted", "dump_json", "load_json"]
 
+_MOST = 2**53 - 1
+"""The largest number that JSON keeps whole (RFC 8259, §6)."""
 
-def load_json(raw: bytes | str) -> Json:
+
+def load_json(raw: bytes | bytearray | str) -> Json:
     """Read JSON; what orjson is too strict for is read again and mended.
 
     Raises:
@@ -49,10 +52,15 @@ def arguments_of(text: str) -> JsonObject:
 
 
 def counted(document: Json, *path: str) -> int:
-    """Return the number at a path into a document, 0 where there is none."""
+    """Return the count at a path into a document.
+
+    It is 0 where there is none, or one below 0, which would give money back.
+    """
     for key in path:
         document = document.get(key) if isinstance(document, dict) else None
-    return document if isinstance(document, int) and document > 0 else 0
+    if type(document) not in (int, float):  # nor is true a count
+        return 0
+    return int(min(max(document, 0), _MOST))
 
 
 def _mended(value: Json) -> Json:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 
 from zg_core.plugin_api import (
     Chunk,
+    Image,
     Json,
     JsonObject,
     Message,
     ModelInfo,
     Part,
     Progress,
+    Reasoning,
     Request,
     Response,
     Settings,
@@ -32,6 +34,7 @@ MAX_OUTPUT_TOKENS = 16_384
 """The bound of an answer where nobody says one; the API wants one always."""
 
 _PATH = "/v1/messages"
+_FORMAT = "anthropic"
 _HIDDEN_TOKENS = 2048
 """More than the server adds of its own, such as how to call tools."""
 _REASONS: dict[str, StopReason] = {
@@ -42,6 +45,15 @@ _REASONS: dict[str, StopReason] = {
     "model_context_window_exceeded": "max_tokens",
     "refusal": "refusal",
 }
+"""``pause_turn`` is told of tools that run at the vendor's, and none are asked for."""
+_LEAST_THINKING = 1024
+_THOUGHTS = ("thinking", "redacted_thinking")
+_PIECES = {
+    "text_delta": "text",
+    "input_json_delta": "partial_json",
+    "thinking_delta": "thinking",
+}
+"""The kinds of deltas, and where their piece of the block's text is."""
 
 
 def make(settings: Settings) -> AnthropicProvider:
@@ -55,8 +67,11 @@ class AnthropicProvider:
     The API has no temperature any more, so a request's is not sent.
 
     Args:
-        settings: Its section: ``base_url``, ``api_key``, ``timeout_seconds``, and
-            the fields of `ModelInfo`.
+        settings: Its section: ``base_url``, ``api_key``, ``timeout_seconds``, the
+            fields of `ModelInfo`; ``thinking_tokens``, how much a model may think
+            before it answers; and ``prompt_cache``, whether what it reads is kept
+            for the next request: ``"always"``, ``"never"``, or where one will come
+            that begins the same (``"auto"``).
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -65,6 +80,8 @@ class AnthropicProvider:
         )
         self._vendor = Vendor(service, settings)
         self._info = model_info(settings, max_output_tokens=MAX_OUTPUT_TOKENS)
+        self._cache: str = settings.get("prompt_cache", "auto")
+        self._thinking: int = settings.get("thinking_tokens", 0)
 
     def info(self, model: str) -> ModelInfo:
         """Say what the settings say; by default that it can do everything."""
@@ -114,11 +131,11 @@ class AnthropicProvider:
         return transformed
 
     def _body(self, request: Request, schema: JsonObject | None = None) -> JsonObject:
-        most = request.max_output_tokens or self._info.max_output_tokens
+        most = request.max_output_tokens or self._info.max_output_tokens or 0
         body: JsonObject = {
             "model": request.model,
             "max_tokens": most,
-            "messages": [m for said in request.messages for m in _messages(said)],
+            "messages": _turns(request.messages),
         }
         schema = schema or request.output_schema
         system = [m.text for m in request.messages if m.role == "system" and m.text]
@@ -129,27 +146,72 @@ class AnthropicProvider:
         if schema is not None:
             form = {"type": "json_schema", "schema": schema}
             body["output_config"] = {"format": form}
+        if self._keeps(request):
+            body["cache_control"] = {"type": "ephemeral"}
+        if self._thinking and most > _LEAST_THINKING and _may_think(request.messages):
+            budget = min(self._thinking, most - 1)
+            body["thinking"] = {"type": "enabled", "budget_tokens": budget}
         return body
+
+    def _keeps(self, request: Request) -> bool:
+        """Tell whether to have the prompt cached: writing costs more than reading."""
+        if self._cache != "auto":
+            return self._cache == "always"
+        return bool(request.tools) or any(
+            message.role == "assistant" for message in request.messages
+        )
 
 
 # -- Our words into theirs -----------------------------------------------------------
 
 
-def _messages(message: Message) -> Iterator[JsonObject]:
-    """Yield a message; the API refuses one that says nothing."""
-    blocks = [_block(part) for part in message.parts if _says_something(part)]
-    if blocks and message.role != "system":
+def _turns(messages: Iterable[Message]) -> list[JsonObject]:
+    """Return a conversation of turns: what one side says is one message.
+
+    The API wants the results of calls to be the first it hears after them, and
+    refuses a message that says nothing.
+    """
+    turns: list[JsonObject] = []
+    for message in messages:
+        blocks = [_block(part) for part in message.parts if _says_something(part)]
+        if not blocks or message.role == "system":
+            continue
         role = "assistant" if message.role == "assistant" else "user"
-        yield {"role": role, "content": blocks}
+        if turns and turns[-1]["role"] == role:
+            blocks = turns.pop()["content"] + blocks
+            if role == "user":
+                blocks.sort(key=lambda block: block["type"] != "tool_result")
+        turns.append({"role": role, "content": blocks})
+    return turns
+
+
+def _may_think(messages: Iterable[Message]) -> bool:
+    """Tell whether a model may think: not amid calls it began without thinking."""
+    for message in reversed(tuple(messages)):
+        if message.role == "assistant":
+            thought = any(map(_is_ours, message.parts))
+            return thought or not message.tool_calls
+    return True
+
+
+def _is_ours(part: Part) -> bool:
+    return isinstance(part, Reasoning) and part.provider == _FORMAT
 
 
 def _says_something(part: Part) -> bool:
-    return not isinstance(part, Text) or (not part.text.isspace() and bool(part.text))
+    if isinstance(part, Text):
+        return bool(part.text) and not part.text.isspace()
+    return not isinstance(part, Reasoning) or part.provider == _FORMAT
 
 
 def _block(part: Part) -> JsonObject:
     if isinstance(part, Text):
         return {"type": "text", "text": part.text}
+    if isinstance(part, Image):
+        source = {"media_type": part.media_type, "data": part.data}
+        return {"type": "image", "source": {"type": "base64"} | source}
+    if isinstance(part, Reasoning):
+        return part.data
     if isinstance(part, ToolCall):
         call = {"id": part.call_id, "name": part.name, "input": part.arguments}
         return {"type": "tool_use"} | call
@@ -181,9 +243,15 @@ def _response(document: JsonObject, request_id: str | None) -> Response:
 
 
 def _parts(block: JsonObject) -> Iterator[Part]:
-    """Yield what a block means to us; reasoning and the like is left out."""
+    """Yield what a block means to us; what we did not ask for means nothing.
+
+    A thought without a signature was cut off, and would be refused.
+    """
     if block["type"] == "text" and block["text"]:
         yield Text(text=str(block["text"]))
+    elif block["type"] in _THOUGHTS:
+        if block.get("signature") or block.get("data"):
+            yield Reasoning(provider=_FORMAT, data=block)
     elif block["type"] == "tool_use":
         given = block.get("input") or {}
         yield ToolCall(
@@ -220,9 +288,9 @@ class _Gathered:
                 return self._add_delta(event["index"], event["delta"])
             case "content_block_start":
                 block = dict(event["content_block"])
-                text = block.pop("text", "")
+                text = block.get("text") or block.get("thinking") or ""
                 self._blocks[event["index"]] = (block, [text] if text else [])
-                return str(text)
+                return str(text) if block["type"] == "text" else ""
             case "message_start":
                 self._document = dict(event["message"])
             case "message_delta":
@@ -233,13 +301,14 @@ class _Gathered:
         return ""
 
     def _add_delta(self, index: int, delta: JsonObject) -> str:
-        pieces = self._blocks[index][1]
-        match delta["type"]:
-            case "text_delta":
-                pieces.append(delta["text"])
-                return str(delta["text"])
-            case "input_json_delta":
-                pieces.append(delta["partial_json"])
+        block, pieces = self._blocks[index]
+        kind = delta["type"]
+        if key := _PIECES.get(kind):
+            piece: str = delta[key]
+            pieces.append(piece)
+            return piece if kind == "text_delta" else ""
+        if kind == "signature_delta":
+            block["signature"] = f"{block.get('signature') or ''}{delta['signature']}"
         return ""
 
     def response(self, request_id: str | None) -> Response:
@@ -249,6 +318,9 @@ class _Gathered:
 
     def _block(self, index: int) -> JsonObject:
         block, pieces = self._blocks[index]
-        if block["type"] == "text":
-            return block | {"text": "".join(pieces)}
-        return block | {"input": "".join(pieces) or block.get("input")}
+        match block["type"]:
+            case "text" | "thinking" as kind:
+                return block | {kind: "".join(pieces)}
+            case "tool_use":
+                return block | {"input": "".join(pieces) or block.get("input")}
+        return block

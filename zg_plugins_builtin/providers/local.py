@@ -89,9 +89,10 @@ class LocalProvider:
         self._threads = ThreadPoolExecutor(self._parallel, "zg-local")
 
     def info(self, model: str) -> ModelInfo:
-        """Say what the model can do: it calls no tools."""
+        """Say what the model can do: it calls no tools, and sees no images."""
         return ModelInfo(
             tools=False,
+            images=False,
             small=_is_small(model),
             context_tokens=self._context,
             max_output_tokens=self._context // 4,

@@ -1,13 +1,15 @@
-"""OpenAI's chat completions, which many other servers speak as well."""
+"""OpenAI's models, and those of the many other servers that speak its formats."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import re
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import replace
 
 from zg_core.plugin_api import (
     Chunk,
-    JsonObject,
+    Image,
+    Json,
     ModelInfo,
     Progress,
     ProviderRequestError,
@@ -16,7 +18,9 @@ from zg_core.plugin_api import (
     Settings,
 )
 
-from ._chat_completions import Gathered, body_of, response_of
+from ._chat_completions import ChatCompletions
+from ._refused_fields import with_setting
+from ._responses import Responses, reasons
 from ._service import Service, model_info, section
 from ._vendor import Vendor
 from ._wire_json import dump_json
@@ -26,9 +30,11 @@ __all__ = ["AUTO", "OpenAIProvider", "make"]
 AUTO = "auto"
 """The name that stands for the first model a server of one's own offers."""
 
-_PATH = "/chat/completions"
+_OWN = re.compile(r"https?://([^/@]*@)?([\w-]+\.)*openai\.com([:/]|$)")
 _HIDDEN_TOKENS = 256
 """More than servers add of their own, beyond what JSON takes around the texts."""
+_IMAGE_TOKENS = 50_000
+"""More than any model makes of one image, however large its file is."""
 
 
 def make(settings: Settings) -> OpenAIProvider:
@@ -38,23 +44,44 @@ def make(settings: Settings) -> OpenAIProvider:
 
 
 class OpenAIProvider:
-    """Serves the models of one server that speaks OpenAI's chat completions.
+    """Serves the models of one server that speaks OpenAI's formats.
 
     Args:
         service: Which server.
         settings: Its section: ``base_url``, ``api_key``, ``timeout_seconds``, the
-            fields of `ModelInfo`, and ``max_tokens_field``, the name under which
-            the server knows the bound of an answer.
+            fields of `ModelInfo`; ``api``: ``"chat"`` completions, ``"responses"``,
+            or the latter for OpenAI's own models that reason (``"auto"``); and what
+            the server does unlike others: see `ChatCompletions`, where ``bound`` is
+            ``max_tokens_field`` here.
     """
 
     def __init__(self, service: Service, settings: Settings) -> None:
+        self._provider = service.provider
         self._vendor = Vendor(service, settings)
-        self._info = model_info(settings)
+        known: Mapping[str, Json] = {**service.quirks, **settings}
+        self._info = model_info(known)
         url = self._vendor.base_url
+        self._own = url is None or _OWN.match(url) is not None
         # OpenAI's reasoning models refuse the old name; few others know the new one.
-        current = url is None or ".openai." in url
+        current = self._own or ".openai." in str(url)
         usual = "max_completion_tokens" if current else "max_tokens"
-        self._bound: str = settings.get("max_tokens_field", usual)
+        temperature = known.get("temperature", True)
+        chat = ChatCompletions(
+            bound=known.get("max_tokens_field", usual),
+            stream_usage=known.get("stream_usage", True),
+            temperature=temperature,
+            cost_field=known.get("cost_field"),
+            reasoning_field=known.get("reasoning_field"),
+        )
+        responses = Responses(temperature=temperature)
+        asked = known.get("api", "auto")
+        self._usual = responses if asked == "responses" else chat
+        # Models that reason refuse a temperature.
+        self._reasoning = (
+            replace(chat, temperature=False)
+            if asked == "chat"
+            else Responses(temperature=False, sealed=True)
+        )
         self._first: str | None = None
 
     def info(self, model: str) -> ModelInfo:
@@ -62,24 +89,42 @@ class OpenAIProvider:
         return self._info
 
     def estimate(self, request: Request) -> int:
-        """Return the bytes of the request: no tokenizer makes more tokens of them."""
-        return len(dump_json(self._body(request))) + _HIDDEN_TOKENS
+        """Return the bytes of the request: no tokenizer makes more tokens of them.
+
+        An image counts as much as one can, at most.
+        """
+        size = len(dump_json(self._api(request.model).body(request)))
+        for message in request.messages:
+            for part in message.parts:
+                if isinstance(part, Image):
+                    size -= max(0, len(part.data) - _IMAGE_TOKENS)
+        return size + _HIDDEN_TOKENS
 
     async def complete(self, request: Request) -> Response:
         """Answer a request."""
-        body = self._body(await self._named(request))
-        document, request_id = await self._vendor.ask(_PATH, body)
-        return self._vendor.understand(response_of, document, request_id)
+        if request.model == AUTO:
+            request = await self._named(request)
+        api = self._api(request.model)
+        try:
+            document, request_id = await self._vendor.ask(api.path, api.body(request))
+        except ProviderRequestError as error:
+            raise with_setting(error, self._provider) from error.__cause__
+        return self._vendor.understand(api.response, document, request_id)
 
     async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """Answer a request in pieces."""
-        body = self._body(await self._named(request))
-        body |= {"stream": True, "stream_options": {"include_usage": True}}
-        gathered = Gathered()
-        async with self._vendor.stream(_PATH, body) as (events, request_id):
-            async for event in events:
-                if text := self._vendor.understand(gathered.add, event):
-                    yield Chunk(text=text)
+        if request.model == AUTO:
+            request = await self._named(request)
+        api = self._api(request.model)
+        gathered = api.gathering()
+        body = api.streaming(request)
+        try:
+            async with self._vendor.stream(api.path, body) as (events, request_id):
+                async for event in events:
+                    if text := self._vendor.understand(gathered.add, event):
+                        yield Chunk(text=text)
+        except ProviderRequestError as error:
+            raise with_setting(error, self._provider) from error.__cause__
         yield Chunk(response=self._vendor.understand(gathered.response, request_id))
 
     async def prepare(self, model: str, progress: Progress, *, download: bool) -> None:
@@ -90,9 +135,10 @@ class OpenAIProvider:
         """Close all connections."""
         await self._vendor.close()
 
+    def _api(self, model: str) -> ChatCompletions | Responses:
+        return self._reasoning if self._own and reasons(model) else self._usual
+
     async def _named(self, request: Request) -> Request:
-        if request.model != AUTO:
-            return request
         if self._first is None:
             names = await self._vendor.models()
             self._first = next((n for n in names if "embed" not in n), None)
@@ -102,6 +148,3 @@ class OpenAIProvider:
                 "load one there, or name another provider",
             )
         return replace(request, model=self._first)
-
-    def _body(self, request: Request) -> JsonObject:
-        return body_of(request, bound=self._bound)

@@ -1,48 +1,68 @@
-"""Servers of one's own that speak OpenAI's chat completions, as data.
+"""Servers and services that speak OpenAI's chat completions, as data.
 
-``base_url``, ``api_key`` and more can be set under the profile's name, as for
-OpenAI; the key is optional. The model ``auto`` is the first one the server offers.
+``base_url``, ``api_key`` and all quirks can be set under a profile's name, as for
+OpenAI. A server of one's own needs no key, and costs nothing; its model ``auto`` is
+the first one that it offers. A hosted service needs a key and is never chosen
+unless it is named; its prices are known where the price table knows the name.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from zg_core.plugin_api import Detect, ProviderSpec, Settings
+from zg_core.plugin_api import Detect, Json, ProviderSpec, Settings
 
 if TYPE_CHECKING:
     from .openai import OpenAIProvider
 
-__all__ = ["PROFILES", "llama_server", "lmstudio", "ollama", "vllm"]
+__all__ = [
+    "PROFILES",
+    "deepseek",
+    "fireworks",
+    "groq",
+    "llama_server",
+    "lmstudio",
+    "mistral",
+    "ollama",
+    "openrouter",
+    "together",
+    "vllm",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Profile:
-    """A server.
+    """A server or a service.
 
     Attributes:
-        name: The provider's name.
+        name: The provider's name; of a service, as the price table has it.
         title: What people call it.
-        base_url: Where it listens unless it is told otherwise.
+        base_url: Where it is unless it is told otherwise.
         env: The environment variable of its key, if it wants one.
+        hosted: Whether it is somebody else's.
+        quirks: What it does unlike OpenAI, as settings; see `OpenAIProvider`.
     """
 
     name: str
     title: str
     base_url: str
     env: str
+    hosted: bool = False
+    quirks: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def spec(self) -> ProviderSpec:
+        own = not self.hosted
         return ProviderSpec(
             name=self.name,
             description=f"Models served by {self.title}.",
             factory=f"{__name__}:{self.name.replace('-', '_')}",
-            default_model="auto",
-            detect=Detect(url=f"{self.base_url}/models"),
+            default_model="auto" if own else None,
+            detect=Detect(url=f"{self.base_url}/models") if own else None,
             env=(self.env,),
-            free=True,
+            free=own,
         )
 
     def make(self, settings: Settings) -> OpenAIProvider:
@@ -54,9 +74,13 @@ class _Profile:
             package="openai",
             env=self.env,
             base_url=self.base_url,
+            needs_key=self.hosted,
+            quirks=self.quirks,
         )
         return OpenAIProvider(service, section(settings, self.name))
 
+
+# -- Servers of one's own ------------------------------------------------------------
 
 _OLLAMA = _Profile(
     name="ollama",
@@ -83,25 +107,90 @@ _LLAMA_SERVER = _Profile(
     env="LLAMA_API_KEY",
 )
 
-PROFILES = tuple(profile.spec for profile in (_OLLAMA, _LMSTUDIO, _VLLM, _LLAMA_SERVER))
+# -- Services ------------------------------------------------------------------------
+
+# Where only some of a service's models can be held to a schema by their server, and
+# others refuse the request, none is asked to: there are other ways.
+
+_OPENROUTER = _Profile(
+    name="openrouter",
+    title="OpenRouter",
+    base_url="https://openrouter.ai/api/v1",
+    env="OPENROUTER_API_KEY",
+    hosted=True,
+    # It tells with the usage what it charged, in US dollars.
+    quirks={"cost_field": "cost", "output_schema": False},
+)
+_GROQ = _Profile(
+    name="groq",
+    title="Groq",
+    base_url="https://api.groq.com/openai/v1",
+    env="GROQ_API_KEY",
+    hosted=True,
+    quirks={"output_schema": False},
+)
+_DEEPSEEK = _Profile(
+    name="deepseek",
+    title="DeepSeek",
+    base_url="https://api.deepseek.com",
+    env="DEEPSEEK_API_KEY",
+    hosted=True,
+    # It can be held to JSON but not to a schema, and refuses a conversation with
+    # tools that does not repeat what it thought.
+    quirks={
+        "images": False,
+        "output_schema": False,
+        "reasoning_field": "reasoning_content",
+    },
+)
+_MISTRAL = _Profile(
+    name="mistral",
+    title="Mistral AI",
+    base_url="https://api.mistral.ai/v1",
+    env="MISTRAL_API_KEY",
+    hosted=True,
+    # It refuses fields that it does not know, and tells the usage unasked.
+    quirks={"stream_usage": False},
+)
+_TOGETHER = _Profile(
+    name="together",
+    title="Together AI",
+    base_url="https://api.together.xyz/v1",
+    env="TOGETHER_API_KEY",
+    hosted=True,
+    quirks={"output_schema": False},
+)
+_FIREWORKS = _Profile(
+    name="fireworks",
+    title="Fireworks AI",
+    base_url="https://api.fireworks.ai/inference/v1",
+    env="FIREWORKS_API_KEY",
+    hosted=True,
+)
+
+_ALL = (
+    _OLLAMA,
+    _LMSTUDIO,
+    _VLLM,
+    _LLAMA_SERVER,
+    _OPENROUTER,
+    _GROQ,
+    _DEEPSEEK,
+    _MISTRAL,
+    _TOGETHER,
+    _FIREWORKS,
+)
+PROFILES = tuple(profile.spec for profile in _ALL)
 """What the plugin says of them."""
 
-
-def ollama(settings: Settings) -> OpenAIProvider:
-    """Make the provider of Ollama's models."""
-    return _OLLAMA.make(settings)
-
-
-def lmstudio(settings: Settings) -> OpenAIProvider:
-    """Make the provider of LM Studio's models."""
-    return _LMSTUDIO.make(settings)
-
-
-def vllm(settings: Settings) -> OpenAIProvider:
-    """Make the provider of vLLM's models."""
-    return _VLLM.make(settings)
-
-
-def llama_server(settings: Settings) -> OpenAIProvider:
-    """Make the provider of llama-server's models."""
-    return _LLAMA_SERVER.make(settings)
+# What makes their providers, by the names in their specs.
+ollama = _OLLAMA.make
+lmstudio = _LMSTUDIO.make
+vllm = _VLLM.make
+llama_server = _LLAMA_SERVER.make
+openrouter = _OPENROUTER.make
+groq = _GROQ.make
+deepseek = _DEEPSEEK.make
+mistral = _MISTRAL.make
+together = _TOGETHER.make
+fireworks = _FIREWORKS.make
