@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 async def together(works: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
     """Return the results in order; the first error ends all, and is raised alone."""
+    if len(works) == 1:
+        return [await works[0]()]
     results: dict[int, T] = {}
 
     async def do(place: int, work: Callable[[], Awaitable[T]]) -> None:

@@ -104,13 +104,20 @@ class Engineer:
         written: tuple[str, ...] = ()
         if info.small:
             report = await _small_report(ctx)
-        elif info.tools:
+        elif info.tools and _can_write(ctx):
             report = await _WITH_TOOLS.answer(ctx, ctx.prompt)
         else:
             answer = await _WITHOUT_TOOLS.answer(ctx, ctx.prompt)
             report, written = await _write(ctx, answer)
         saved = await ctx.write_artifact(REPORT, report)
         return zg.Reply(output=report, artifacts=(*written, saved))
+
+
+def _can_write(ctx: zg.Context) -> bool:
+    """Tell whether the workflow leaves it the tool that writes files."""
+    return ctx.tools is None or any(
+        name.rpartition(":")[2] == "write_file" for name in ctx.tools
+    )
 
 
 async def _write(ctx: zg.Context, answer: zg.JsonObject) -> tuple[str, tuple[str, ...]]:

@@ -19,13 +19,13 @@ class KnownRun:
         workflow: Its workflow's name; empty if its acceptance was not seen.
         agents: Qualified name of each step's agent.
         began: When it began, or was taken up again; empty while nobody does it.
-        steps: When each step began that is under way.
+        steps: The agent at each path that is under way, and when it began.
     """
 
     workflow: str = ""
     agents: Mapping[str, str] = field(default_factory=dict)
     began: str = ""
-    steps: dict[str, str] = field(default_factory=dict)
+    steps: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def begin(self, at: str) -> None:
         """Note that an engine does it from now on."""
@@ -37,16 +37,29 @@ class KnownRun:
         began, self.began = self.began, ""
         return _seconds(began, at)
 
-    def end_step(self, step: str, at: str) -> float | None:
-        """Note that a step ended, and return how long it took if that is known."""
-        return _seconds(self.steps.pop(step, ""), at)
+    def begin_step(self, path: str, agent: str, at: str) -> None:
+        """Note that an agent began."""
+        self.steps[path] = agent, at
+
+    def end_step(self, path: str, at: str) -> tuple[str, float | None]:
+        """Note that an agent ended, and all that it asked.
+
+        Returns:
+            Its qualified name, and how long it took if that is known.
+        """
+        agent, began = self.steps.pop(path, (self.agents.get(path, ""), ""))
+        if self.steps:
+            below = f"{path}/", f"{path}["
+            for part in [part for part in self.steps if part.startswith(below)]:
+                del self.steps[part]  # nobody waited for it
+        return agent, _seconds(began, at)
 
 
 class KnownRuns:
     """The runs seen last.
 
-    Those that failed or were stopped are kept, since they can be resumed; of too
-    many the oldest are forgotten.
+    Those that failed, were stopped or are paused are kept, since they can be resumed;
+    of too many the oldest are forgotten.
     """
 
     def __init__(self) -> None:

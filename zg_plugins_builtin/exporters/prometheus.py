@@ -204,12 +204,11 @@ class _Numbers:
                 self._begin(event)
             case zg.RunResumed():
                 self._begin(event)
-            case zg.RunFinished() | zg.RunFailed() | zg.RunCancelled():
+            case zg.RunFinished() | zg.RunFailed() | zg.RunCancelled() | zg.RunPaused():
                 self._end(event)
             case zg.StepStarted():
                 run = self._runs[event.run_id]
-                run.agents = {**run.agents, event.step: event.agent}
-                run.steps[event.step] = event.at
+                run.begin_step(event.step, event.agent, event.at)
             case zg.StepFinished():
                 self._end_step(event, event.step, "finished")
             case zg.StepDegraded():
@@ -218,11 +217,11 @@ class _Numbers:
                 self._end_step(event, event.step, "failed")
             case zg.StepSkipped():
                 self._end_step(event, event.step, "skipped")
-            case zg.ModelAnswered():
+            case zg.ModelAnswered() if not event.replayed:
                 self._answered(event)
-            case zg.ModelFailed():
+            case zg.ModelFailed() if not event.replayed:
                 self._model_calls.labels(self._model(event.model), "failed").inc()
-            case zg.ToolFinished():
+            case zg.ToolFinished() if not event.replayed:
                 tool = self._tool(event.tool)
                 outcome = "failed" if event.result.error is not None else "returned"
                 self._tool_calls.labels(tool, outcome).inc()
@@ -248,10 +247,10 @@ class _Numbers:
         self._under_way.set(self._runs.under_way)
 
     def _end_step(self, event: zg.Event, step: str, status: str) -> None:
-        run = self._runs[event.run_id]
-        agent = self._agent(run.agents.get(step, ""))
+        name, took = self._runs[event.run_id].end_step(step, event.at)
+        agent = self._agent(name)
         self._steps.labels(agent, status).inc()
-        if (took := run.end_step(step, event.at)) is not None:
+        if took is not None:
             self._step_seconds.labels(agent).observe(took)
 
     def _answered(self, event: zg.ModelAnswered) -> None:
