@@ -1,4 +1,7 @@
-"""The four default agents: what they ask, and the files they leave."""
+"""The four default agents: what they ask, and the files they leave.
+
+One file, since they hand their work to each other.
+"""
 
 from __future__ import annotations
 

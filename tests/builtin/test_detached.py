@@ -57,7 +57,7 @@ async def test_a_run_outlives_the_command_that_accepted_it(
     run_id = called.stdout.split()[1]
 
     assert (called.returncode, called.stderr) == (0, "")
-    assert f"  zg runs show {run_id}\n" in called.stdout
+    assert f"  zg runs watch {run_id}\n" in called.stdout
     pid, log = log_of(called.stdout.splitlines()[0].partition("detached: ")[2])
     assert os.getsid(pid) == pid
     assert log.stat().st_mode & 0o777 == 0o600
@@ -147,7 +147,7 @@ async def test_what_the_process_says_is_said_if_it_cannot_begin() -> None:
     async with zg.Engine.open(discover=()) as engine:
         await engine.journal.claim("r")
         with pytest.raises(
-            zg.RunError, match=r"begin it: process .* is doing run 'r'; wait"
+            zg.RunError, match=r"begin it: process .* is doing run 'r'; watch it"
         ) as caught:
             await detached.DetachedRuntime().submit("r", "sqlite")
 

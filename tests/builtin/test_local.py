@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -102,6 +103,31 @@ async def test_a_stream_says_in_pieces_what_the_answer_says_whole(
     assert "".join(chunk.text for chunk in said) == whole.text
     assert last.response is not None
     assert last.response.message == whole.message
+
+
+@pytest.mark.parametrize(
+    ("text", "more"),
+    [
+        ("Say hello.", {}),
+        ("Wie schön ist Zürich? 🙂", {}),
+        ("日本について教えて\u2028。", {"max_output_tokens": 20}),
+        ("Name a city as JSON.", {"output_schema": CITY, "max_output_tokens": 60}),
+    ],
+)
+async def test_whole_and_in_pieces_it_answers_the_same(
+    local: LocalProvider, model: str, text: str, more: dict[str, object]
+) -> None:
+    request = replace(asks(model, text, most=40, temperature=0.0), **more)
+    whole = await local.complete(request)
+
+    *said, last = await pieces(local, request)
+
+    assert last.response is not None
+    # What was in the cache is another matter, as the prompt has been read before.
+    usage = replace(last.response.usage, cached_input_tokens=0)
+    plain = replace(whole, usage=replace(whole.usage, cached_input_tokens=0))
+    assert replace(last.response, usage=usage) == plain
+    assert "".join(chunk.text for chunk in said) == whole.text
 
 
 async def test_an_answer_that_is_finished_says_so(

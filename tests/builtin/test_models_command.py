@@ -140,6 +140,7 @@ def test_help_of_models_lists_its_commands(zg: Caller) -> None:
 @pytest.mark.timeout(180)
 def test_the_embedded_model_takes_all_four_agents_to_files(here: Path) -> None:
     command = [sys.executable, "-m", "zg_core.cli", "run", "--model", "local", "--json"]
+    command += ["--workflow", "optimized"]
 
     ended = subprocess.run(
         [*command, "Build a booking site for a yoga studio"],

@@ -126,6 +126,25 @@ async def test_each_event_adds_to_what_it_is_about(
     }
 
 
+async def test_an_agent_that_is_asked_is_counted_by_its_own_name(
+    exporter: PrometheusExporter,
+) -> None:
+    first, begun, *_ = a_run()
+    happened: Sequence[zg.Event] = (
+        zg.StepStarted(step="a", agent="p:x", at=at(1)),
+        zg.StepStarted(step="a/z.1", agent="p:z", call_key="k", at=at(2)),
+        zg.StepStarted(step="a/z.2", agent="p:z", call_key="l", at=at(2)),
+        zg.StepFinished(step="a/z.1", output="", call_key="k", at=at(5)),
+        zg.StepFinished(step="a", output="", at=at(6)),  # without waiting for z.2
+    )
+    await exporter.export([first, begun, *(replace(e, run_id="r") for e in happened)])
+
+    found = numbers(exporter)
+    assert found["zerogravity_steps_total{'agent': 'p:z', 'status': 'finished'}"] == 1
+    assert found["zerogravity_step_duration_seconds_sum{'agent': 'p:z'}"] == 3
+    assert found["zerogravity_step_duration_seconds_sum{'agent': 'p:x'}"] == 5
+
+
 @pytest.mark.parametrize(
     ("allow", "failed", "after", "verdict"),
     [
@@ -190,6 +209,15 @@ async def test_a_run_is_under_way_until_it_ends_and_again_when_it_is_taken_up(
     for agent, status in (("x", "degraded"), ("y", "failed")):
         name = f"{{'agent': 'p:{agent}', 'status': '{status}'}}"
         assert found[f"zerogravity_steps_total{name}"] == 1
+
+
+async def test_a_paused_run_is_not_under_way(exporter: PrometheusExporter) -> None:
+    await exporter.export(a_run("r", zg.RunPaused(run_id="r", reason="x", at=at(3))))
+
+    found = numbers(exporter)
+    assert "zerogravity_runs_under_way" not in found
+    name = "{'status': 'paused', 'workflow': 'pair'}"
+    assert found[f"zerogravity_runs_finished_total{name}"] == 1
 
 
 async def test_an_end_whose_begin_was_not_seen_has_no_duration(

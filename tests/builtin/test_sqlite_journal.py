@@ -1,6 +1,7 @@
 """The SQLite journal, where processes die and disks fail.
 
 What every journal does is in `zg_core.testing.JournalConformance`.
+One file, since all of it is about what one file on disk survives.
 """
 
 from __future__ import annotations
@@ -150,6 +151,30 @@ async def test_closing_lets_runs_go(journal: SqliteJournal, path: Path) -> None:
     await owner.close()
 
     assert await journal.claim("a") == 2
+
+
+async def test_closing_takes_nothing_from_who_opens_it_again_meanwhile(
+    path: Path,
+) -> None:
+    journal = SqliteJournal(path)
+    await journal.create(accepted("held"))
+    await journal.create(accepted("new"))
+    epoch = await journal.claim("held")
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute("BEGIN IMMEDIATE")
+        asked = [
+            asyncio.ensure_future(journal.append("held", epoch, progressed("held", 2)))
+        ]
+        await asyncio.sleep(0)
+        asked.append(asyncio.ensure_future(journal.close()))
+        await asyncio.sleep(0)
+        claimed = asyncio.ensure_future(journal.claim("new"))
+        await asyncio.sleep(0)
+        file.execute("ROLLBACK")
+    await asyncio.gather(claimed, *asked)
+
+    await journal.append("new", claimed.result(), progressed("new", 2))
+    await journal.close()
 
 
 def test_its_repr_names_the_file() -> None:

@@ -230,7 +230,8 @@ def _free(file: sqlite3.Connection, run_id: str) -> int:
     if living is not None:
         raise RunBusyError(
             f"process {living.pid} on {living.host} is doing run {run_id!r}",
-            "wait for it, or stop it with `zg runs cancel`",
+            f"watch it (zg runs watch {run_id}), or stop it first: "
+            f"zg runs pause {run_id}, or zg runs cancel {run_id}",
             run_id=run_id,
             host=living.host,
             pid=living.pid,

@@ -47,6 +47,7 @@ class _Job:
     work: Work
     topic: Topic | None
     future: asyncio.Future[Any] | None
+    synced: bool = True
     result: Any = None
     error: ZeroGravityError | None = None
     done: bool = False
@@ -68,6 +69,7 @@ class Writer:
         busy_seconds: How long to wait for another process that writes.
 
     Attributes:
+        owner: The owner.
         owning: Whether the owner may have runs. Set by work that claims one.
     """
 
@@ -76,7 +78,7 @@ class Writer:
     ) -> None:
         self.owning = False
         self._path = path
-        self._owner = owner
+        self.owner = owner
         self._lease_seconds = lease_seconds
         self._busy_seconds = busy_seconds
         self._jobs: deque[_Job] = deque()
@@ -87,6 +89,7 @@ class Writer:
         self._listeners: dict[Topic, set[_Listener]] = {}
         self._listeners_lock = Lock()
         self._file: sqlite3.Connection | None = None
+        self._synced = True
         self._version: int | None = None
         self._renew_at = self._look_at = 0.0
         self._thread = Thread(target=self._run, name="zg-journal", daemon=True)
@@ -104,7 +107,9 @@ class Writer:
         """Until when a lease that begins now lasts."""
         return time.time() + self._lease_seconds
 
-    async def do(self, work: Work, topic: Topic | None = None) -> Any:
+    async def do(
+        self, work: Work, topic: Topic | None = None, *, synced: bool = True
+    ) -> Any:
         """Have work done and return its result when it is on disk.
 
         It is submitted before this waits for anything.
@@ -112,24 +117,26 @@ class Writer:
         Args:
             work: What to do within the transaction.
             topic: Whose listeners to wake.
+            synced: Whether it must survive a crash of the machine, and not only one
+                of this process.
 
         Raises:
             JournalError: If it, or the whole transaction, fails.
         """
         future = asyncio.get_running_loop().create_future()
-        self._jobs.append(_Job(work, topic, future))
+        self._jobs.append(_Job(work, topic, future, synced))
         self._ring()
         return await future
 
     def ride(self, work: Work, topic: Topic) -> None:
         """Have work done with whatever is written next."""
-        self._rider = _Job(work, topic, None)
+        self._rider = _Job(work, topic, None, synced=False)
         self._jobs.append(self._rider)
 
     async def settle(self) -> None:
         """Wait until all work that rides is done."""
         if self._rider is not None and not self._rider.done:
-            await self.do(lambda _: None)
+            await self.do(lambda _: None, synced=False)
 
     @contextmanager
     def listening(self, topic: Topic) -> Iterator[asyncio.Event]:
@@ -155,7 +162,7 @@ class Writer:
         """Write what is waiting, let all runs go, and end the thread."""
         try:
             if self.owning or self._jobs:
-                await self.do(lambda file: release_all(file, self._owner))
+                await self.do(lambda file: release_all(file, self.owner))
         finally:
             self._closing = True
             self._ring()
@@ -202,6 +209,7 @@ class Writer:
         try:
             with faults(self._path):
                 file = self._opened()
+                self._sync(file, any(job.synced for job in jobs))
                 file.execute("BEGIN IMMEDIATE")
                 if renewing:
                     self._renew(file)
@@ -218,6 +226,15 @@ class Writer:
             job.done = True
         return {job.topic for job in jobs if job.topic and not job.error}
 
+    def _sync(self, file: sqlite3.Connection, synced: bool) -> None:
+        """Have the next commit wait for the disk, or not.
+
+        In its log a commit that waited is preceded by all that did not.
+        """
+        if synced != self._synced:
+            file.execute(f"PRAGMA synchronous = {'FULL' if synced else 'NORMAL'}")
+            self._synced = synced
+
     def _attempt(self, job: _Job, file: sqlite3.Connection) -> None:
         try:
             job.result, job.error = job.work(file), None
@@ -225,7 +242,7 @@ class Writer:
             job.error = error
 
     def _renew(self, file: sqlite3.Connection) -> None:
-        self.owning = renew(file, self._owner, self.lease) > 0
+        self.owning = renew(file, self.owner, self.lease) > 0
         self._renew_at = time.monotonic() + self._lease_seconds / 3
 
     def _news(self) -> set[Topic]:
@@ -255,6 +272,7 @@ class Writer:
     def _opened(self) -> sqlite3.Connection:
         if self._file is None:
             self._file = open_to_write(self._path, busy_seconds=self._busy_seconds)
+            self._synced = True
         return self._file
 
     def _forget_file(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import uuid
@@ -24,10 +25,10 @@ from zg_core import (
     data_dir,
     decode_event,
     encode_event,
-    status_after,
 )
 
 from . import _sqlite_rows as rows
+from ._following import ended_by, status_by
 from ._owner import Owner
 from ._sqlite_reader import Reader
 from ._sqlite_writer import Writer
@@ -82,8 +83,7 @@ class SqliteJournal:
         self._path = Path(path)
         self._lease_seconds = lease_seconds
         self._busy_seconds = busy_seconds
-        self._identity = Owner.here()
-        self._owner = self._identity.encode()
+        self._pid = os.getpid()
         self._open_writer: Writer | None = None
         self._open_reader: Reader | None = None
 
@@ -99,19 +99,32 @@ class SqliteJournal:
     async def claim(self, run_id: str) -> int:
         """Become a run's owner; see `Journal.claim`."""
         writer = self._writer
+        owner, epochs = writer.owner, list[int]()
 
         def work(file: sqlite3.Connection) -> int:
-            epoch = rows.claim(file, run_id, self._owner, writer.lease)
+            epochs.append(rows.claim(file, run_id, owner, writer.lease))
             writer.owning = True
-            return epoch
+            return epochs[-1]
 
-        epoch: int = await writer.do(work)
+        def disclaim(file: sqlite3.Connection) -> None:
+            for epoch in epochs:
+                rows.release(file, run_id, epoch, owner)
+
+        try:
+            # An owner does not outlive a crash of the machine, and need not be known
+            # then.
+            epoch: int = await writer.do(work, synced=False)
+        except asyncio.CancelledError:
+            # Nobody else would ever let it go.
+            writer.ride(disclaim, ("requests", run_id))
+            raise
         return epoch
 
     async def release(self, run_id: str, epoch: int) -> None:
         """Stop being a run's owner; see `Journal.release`."""
-        await self._writer.do(
-            lambda file: rows.release(file, run_id, epoch, self._owner)
+        writer = self._writer
+        await writer.do(
+            lambda file: rows.release(file, run_id, epoch, writer.owner), synced=False
         )
 
     async def append(
@@ -120,11 +133,13 @@ class SqliteJournal:
         """Add events to a run; see `Journal.append`."""
         if not events:
             return
-        work = partial(rows.append, entry=self._entry(run_id, epoch, events))
+        writer = self._writer
+        entry = _entry(run_id, epoch, events, writer.owner)
+        work = partial(rows.append, entry=entry)
         if durable:
-            await self._writer.do(work, ("events", run_id))
+            await writer.do(work, ("events", run_id))
         else:
-            self._writer.ride(work, ("events", run_id))
+            writer.ride(work, ("events", run_id))
 
     async def read(self, run_id: str, after: int = 0) -> list[Event]:
         """Return a run's events; see `Journal.read`."""
@@ -158,7 +173,7 @@ class SqliteJournal:
             lambda file: rows.delete(file, run_id), ("events", run_id)
         )
 
-    async def request(self, run_id: str, event: Requested) -> None:
+    async def request(self, run_id: str, event: Requested) -> str:
         """Ask a run's owner for something; see `Journal.request`."""
         request_id = uuid.uuid4().hex
         body = encode_event(replace(event, request_id=request_id)).decode()
@@ -166,6 +181,7 @@ class SqliteJournal:
             lambda file: rows.ask(file, run_id, request_id, body),
             ("requests", run_id),
         )
+        return request_id
 
     async def requests(self, run_id: str) -> AsyncGenerator[Pending, None]:
         """Yield a run's requests as they come; see `Journal.requests`."""
@@ -193,31 +209,6 @@ class SqliteJournal:
 
     # -- Inside ------------------------------------------------------------------------
 
-    def _entry(self, run_id: str, epoch: int, events: Sequence[Event]) -> rows.Entry:
-        status: RunStatus | None = None
-        for seq, event in enumerate(events, events[0].seq):
-            if event.seq != seq:
-                raise JournalError(
-                    f"event {event.seq} of run {run_id!r} follows event {seq - 1}",
-                    "report this as a bug of the engine",
-                )
-            status = status_after(event) or status
-        return rows.Entry(
-            run_id=run_id,
-            epoch=epoch,
-            owner=self._owner,
-            rows=[
-                (run_id, event.seq, encode_event(event).decode()) for event in events
-            ],
-            at=events[-1].at,
-            status=status,
-            ended=[
-                event.request_id
-                for event in events
-                if isinstance(event, Requested) and event.request_id
-            ],
-        )
-
     async def _look(self, run_id: str, after: int) -> tuple[RunStatus, Sequence[Event]]:
         """Return a run's status and its events after a ``seq``, of one moment."""
         if self._open_writer is not None:
@@ -235,7 +226,7 @@ class SqliteJournal:
         if self._open_writer is None or not self._open_writer.alive:
             self._open_writer = Writer(
                 self._path,
-                self._owner,
+                Owner.here().encode(),  # what the last one has it lets go by itself
                 lease_seconds=self._lease_seconds,
                 busy_seconds=self._busy_seconds,
             )
@@ -250,8 +241,20 @@ class SqliteJournal:
 
     def _refuse_fork(self) -> None:
         """Refuse a child of the process: its copy has no threads and no locks."""
-        if os.getpid() != self._identity.pid:
+        if os.getpid() != self._pid:
             raise JournalError(
                 f"the journal {str(self._path)!r} was opened by the parent process",
                 "make a new one in the child",
             )
+
+
+def _entry(run_id: str, epoch: int, events: Sequence[Event], owner: str) -> rows.Entry:
+    return rows.Entry(
+        run_id=run_id,
+        epoch=epoch,
+        owner=owner,
+        status=status_by(run_id, events),
+        rows=[(run_id, event.seq, encode_event(event).decode()) for event in events],
+        at=events[-1].at,
+        ended=ended_by(events),
+    )
