@@ -1,0 +1,1 @@
+"""One file per version of a part: ``identity_0001.py``."""

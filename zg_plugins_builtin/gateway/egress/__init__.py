@@ -1,0 +1,1 @@
+"""Requests that leave the service for addresses that others chose."""
