@@ -1,0 +1,1 @@
+"""Telling the client's own servers what happens to their jobs."""
