@@ -7,14 +7,22 @@ import zg_core.plugin_api as zg
 from . import workflows
 from .providers import SPECS as PROVIDERS
 from .providers.local_spec import SPEC as LOCAL
+from .tools.agents import TOOLS as ASKING
 from .tools.files import TOOLS
 
 _FILES = tuple(tool.name for tool in TOOLS)
+_ON_SERVICES = (
+    ("run", "run", "Have a server work on an objective."),
+    ("runs", "runs", "List, show and end the runs of a server."),
+    ("agents", "catalogue", "List the agents of a server."),
+    ("tools", "catalogue", "List the tools of a server's agents."),
+)
+_EXAMPLES = "zg_plugins_builtin.classifiers:objectives.jsonl"
 
 
 @zg.hookimpl
 def zg_register_agents() -> list[zg.AgentSpec]:
-    """Offer the four default agents."""
+    """Offer the four default agents, and those of conversations."""
     return [
         zg.AgentSpec(
             name="architect",
@@ -49,13 +57,26 @@ def zg_register_agents() -> list[zg.AgentSpec]:
             tools=_FILES,
             capabilities=("execution", "deployment", "result compilation"),
         ),
+        zg.AgentSpec(
+            name="assistant",
+            description="Talks with a user: the agent of zg chat.",
+            factory="zg_plugins_builtin.agents.assistant:assistant",
+            tools=_FILES,
+            capabilities=("conversation",),
+        ),
+        zg.AgentSpec(
+            name="summarist",
+            description="Sums up conversations that grow too long for a model.",
+            factory="zg_plugins_builtin.agents.summarist:summarist",
+            capabilities=("summaries",),
+        ),
     ]
 
 
 @zg.hookimpl
 def zg_register_tools() -> list[zg.ToolSpec]:
-    """Offer the tools for a run's files."""
-    return list(TOOLS)
+    """Offer the tools for a run's files, and for asking other agents."""
+    return [*TOOLS, *ASKING]
 
 
 @zg.hookimpl
@@ -66,14 +87,29 @@ def zg_register_providers() -> list[zg.ProviderSpec]:
 
 @zg.hookimpl
 def zg_register_classifiers() -> list[zg.ClassifierSpec]:
-    """Offer the classifier that needs no model."""
+    """Offer the classifiers that tell the default agents' categories apart."""
     return [
         zg.ClassifierSpec(
             name="keyword",
             description="Goes by the words of the objective.",
             factory="zg_plugins_builtin.classifiers.keyword:KeywordClassifier",
             labels=("technical", "strategic", "creative"),
-        )
+            examples=_EXAMPLES,
+        ),
+        zg.ClassifierSpec(
+            name="trained",
+            description="Goes by what labelled objectives have taught it.",
+            factory="zg_plugins_builtin.classifiers.trained:TrainedClassifier",
+            labels=("technical", "strategic", "creative", "general"),
+            examples=_EXAMPLES,
+        ),
+        zg.ClassifierSpec(
+            name="model",
+            description="Asks the run's model, which costs what it costs.",
+            factory="zg_plugins_builtin.classifiers.model:ModelClassifier",
+            labels=("technical", "strategic", "creative", "general"),
+            examples=_EXAMPLES,
+        ),
     ]
 
 
@@ -119,35 +155,79 @@ def zg_register_workflows() -> list[zg.WorkflowSpec]:
 
 @zg.hookimpl
 def zg_register_journals() -> list[zg.JournalSpec]:
-    """Offer the journal in one file."""
+    """Offer the journal in one file, and the one on a server."""
     return [
         zg.JournalSpec(
             name="sqlite",
             description="Keeps runs in one SQLite file.",
             factory="zg_plugins_builtin.journals.sqlite:open_journal",
-        )
+        ),
+        zg.JournalSpec(
+            name="postgresql",
+            description="Keeps runs in a PostgreSQL database, for many machines.",
+            factory="zg_plugins_builtin.journals.postgres:open_journal",
+        ),
+        zg.JournalSpec(
+            name="postgres",
+            description="The same as postgresql.",
+            factory="zg_plugins_builtin.journals.postgres:open_journal",
+        ),
     ]
 
 
 @zg.hookimpl
 def zg_register_runtimes() -> list[zg.RuntimeSpec]:
-    """Offer the runtime that needs nothing else."""
+    """Offer the runtime that needs nothing else, and the one for many machines."""
     return [
         zg.RuntimeSpec(
             name="detached",
             description="Has a run done by a process of its own on this machine.",
             factory="zg_plugins_builtin.runtimes.detached:DetachedRuntime",
-        )
+        ),
+        zg.RuntimeSpec(
+            name="queue",
+            description="Has a run done by any zg worker: a queue on PostgreSQL.",
+            factory="zg_plugins_builtin.runtimes.queue:open_runtime",
+        ),
     ]
 
 
 @zg.hookimpl
 def zg_register_commands() -> list[zg.CommandSpec]:
-    """Offer the command for models on this machine."""
+    """Offer the command for models on this machine, and those of the service."""
     return [
         zg.CommandSpec(
             name="models",
             description="List and fetch models that run on this machine.",
             factory="zg_plugins_builtin.commands.models:models",
-        )
+        ),
+        zg.CommandSpec(
+            name="serve",
+            description="Serve objectives over HTTP.",
+            factory="zg_plugins_builtin.gateway.commands.serve:serve",
+        ),
+        zg.CommandSpec(
+            name="worker",
+            description="Do jobs of a service that many machines share.",
+            factory="zg_plugins_builtin.gateway.commands.worker:worker",
+        ),
+        zg.CommandSpec(
+            name="users",
+            description="Add, list, disable and invite the users of the service.",
+            factory="zg_plugins_builtin.gateway.commands.users:users",
+        ),
+        zg.CommandSpec(
+            name="keys",
+            description="Create, list and revoke the API keys of the service.",
+            factory="zg_plugins_builtin.gateway.commands.keys:keys",
+        ),
+        *(
+            zg.CommandSpec(
+                name=name,
+                description=about,
+                factory=f"zg_plugins_builtin.client.commands.{module}:{name}",
+                servers=("http", "https"),
+            )
+            for name, module, about in _ON_SERVICES
+        ),
     ]

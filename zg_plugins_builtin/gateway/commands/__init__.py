@@ -1,0 +1,1 @@
+"""The commands of the service; none imports the service before it is called."""
