@@ -1,0 +1,1 @@
+"""The commands of `zg` that a service does: `zg --server ADDRESS …`."""
