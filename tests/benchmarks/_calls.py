@@ -18,6 +18,7 @@ __all__ = [
     "engine",
     "openai_package",
     "openai_provider",
+    "parallel_workflow",
     "plain_workflow",
     "request",
     "settings",
@@ -70,7 +71,7 @@ async def openai_package(url: str) -> AsyncIterator[Call]:
     """OpenAI's package as its README says."""
     from openai import AsyncOpenAI
 
-    async with AsyncOpenAI(api_key="k", base_url=f"{url}/v1", max_retries=0) as client:
+    async with AsyncOpenAI(api_key="k", base_url=f"{url}/v1") as client:
 
         async def call() -> object:
             return await client.chat.completions.create(
@@ -85,7 +86,7 @@ async def anthropic_package(url: str) -> AsyncIterator[Call]:
     """Anthropic's package as its README says."""
     from anthropic import AsyncAnthropic
 
-    async with AsyncAnthropic(api_key="k", base_url=url, max_retries=0) as client:
+    async with AsyncAnthropic(api_key="k", base_url=url) as client:
 
         async def call() -> object:
             return await client.messages.create(
@@ -144,8 +145,22 @@ def plain_workflow(steps: int = 4) -> zg.Workflow:
     )
 
 
+def parallel_workflow() -> zg.Workflow:
+    """Make the `optimized` workflow of plain agents: the middle two at once."""
+    needs = ((), ("one",), ("one",), ("two", "three"))
+    return zg.Workflow(
+        "parallel",
+        tuple(
+            zg.Step(name, agent=name, needs=before, prompt="{input}")
+            for name, before in zip(PlainAgents.NAMES, needs, strict=True)
+        ),
+    )
+
+
 @asynccontextmanager
-async def engine(url: str, journal: str = "memory") -> AsyncIterator[zg.Engine]:
+async def engine(
+    url: str, journal: str = "memory", agents: object | None = None
+) -> AsyncIterator[zg.Engine]:
     """Open an engine whose model is the server's."""
     config = zg.load_config(
         {
@@ -153,5 +168,6 @@ async def engine(url: str, journal: str = "memory") -> AsyncIterator[zg.Engine]:
             "plugins": {"config": {"builtin": {"openai": {"base_url": f"{url}/v1"}}}},
         }
     )
-    async with zg.Engine.open(PlainAgents(), config=config, journal=journal) as opened:
+    agents = agents or PlainAgents()
+    async with zg.Engine.open(agents, config=config, journal=journal) as opened:
         yield opened

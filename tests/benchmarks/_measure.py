@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from zg_core.testing.wire import serve_apart
 
@@ -27,7 +28,7 @@ class Row:
     """What one variant took, in the unit of its benchmark.
 
     The peak is of the whole process, and never below this one's, which a child
-    inherits.
+    inherits. The wall is what it took beyond the ideal, where there is one.
     """
 
     benchmark: str
@@ -65,6 +66,9 @@ class Lap:
 class Benchmark:
     """Variants of one thing, the first of which is the floor.
 
+    Those whose names end in "package" use a vendor's package plainly; the variants
+    after such a one are measured against it too.
+
     Attributes:
         name: What is measured.
         file: The script that defines it, which is also run for each measurement.
@@ -72,6 +76,7 @@ class Benchmark:
         scale: What seconds are multiplied with for that unit.
         count: How often the thing is done in one measurement.
         repeat: Measurements of each variant, of which the median counts.
+        ideal: Seconds that one takes if nothing but the server is waited for.
         server: Options of the model server.
         variants: What to measure, by name.
     """
@@ -83,6 +88,7 @@ class Benchmark:
     variants: Mapping[str, Callable[[Lap], Awaitable[None]]]
     scale: float = 1000.0
     repeat: int = 5
+    ideal: float = 0.0
     server: Sequence[str] = ()
 
     def main(self) -> None:
@@ -120,7 +126,10 @@ class Benchmark:
             variant=variant,
             unit=self.unit,
             cpu=statistics.median(lap["cpu"] for lap in inner) * each,
-            wall=statistics.median(lap["wall"] for lap in inner) * each,
+            wall=(
+                statistics.median(lap["wall"] for lap in inner) * each
+                - self.ideal * self.scale
+            ),
             peak_mb=statistics.median(lap.peak_mb for lap in laps),
         )
 
@@ -133,11 +142,13 @@ class CommandBenchmark:
         name: What is measured.
         commands: Arguments to Python, by what they are called.
         repeat: Measurements of each, of which the median counts.
+        served: Whether OpenAI's address, for the commands, is a model server's.
     """
 
     name: str
     commands: Mapping[str, Sequence[str]] = field(default_factory=dict)
     repeat: int = 9
+    served: bool = False
 
     def main(self) -> None:
         """Run as a script."""
@@ -147,12 +158,19 @@ class CommandBenchmark:
 
     def run(self, repeat: int | None = None) -> list[Row]:
         """Measure all commands in turn, and return the medians."""
+        if not self.served:
+            return self._measured(repeat or self.repeat, {})
+        with serve_apart() as url:
+            openai = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": "sk-none"}
+            return self._measured(repeat or self.repeat, openai)
+
+    def _measured(self, repeat: int, more: Mapping[str, str]) -> list[Row]:
         taken: dict[str, list[_Taken]] = {name: [] for name in self.commands}
         for command in self.commands.values():
-            _run([sys.executable, *command])  # writes what is cached
-        for _ in range(repeat or self.repeat):
+            _run([sys.executable, *command], more)  # writes what is cached
+        for _ in range(repeat):
             for name, before in taken.items():
-                before.append(_run([sys.executable, *self.commands[name]]))
+                before.append(_run([sys.executable, *self.commands[name]], more))
         return [
             Row(
                 benchmark=self.name,
@@ -166,6 +184,11 @@ class CommandBenchmark:
         ]
 
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+_NO_CACHE = "PYTHONDONTWRITEBYTECODE"
+"""With it we would be compiled for each command, unlike what pip has installed."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Taken:
     output: str
@@ -174,19 +197,26 @@ class _Taken:
     peak_mb: float
 
 
-def _run(command: Sequence[str]) -> _Taken:
-    """Run a command in an empty folder, with no configuration and no keys."""
+def _run(command: Sequence[str], more: Mapping[str, str] = _NOTHING) -> _Taken:
+    """Run a command in an empty folder, with no configuration and no keys.
+
+    Args:
+        command: What to run.
+        more: Environment variables; a command that is given some tells a person what
+            it does, who is not there.
+    """
     with tempfile.TemporaryDirectory() as folder:
         kept = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("ZG_", "OPENAI_", "ANTHROPIC_"))
+            if not name.startswith(("ZG_", "OPENAI_", "ANTHROPIC_", _NO_CACHE))
         }
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env=kept | {"ZG_HOME": str(Path(folder, "home"))},
+            env=kept | {"ZG_HOME": str(Path(folder, "home"))} | dict(more),
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if more else None,
             text=True,
         )
         assert process.stdout is not None
@@ -202,20 +232,31 @@ def _run(command: Sequence[str]) -> _Taken:
 
 
 def show(rows: Sequence[Row]) -> None:
-    """Print rows; the ratios are to the first row of the same benchmark."""
+    """Print rows with their ratios: to the benchmark's first row, and its package's."""
     floors: dict[str, Row] = {}
+    packages: dict[str, Row] = {}
     for row in rows:
         floor = floors.setdefault(row.benchmark, row)
         if floor is row:
             print(f"\n{row.benchmark}, {row.unit}")
             print(
-                f"  {'':38}{'CPU':>9}{'ratio':>7}{'wall':>10}{'ratio':>7}{'peak MB':>9}"
+                f"  {'':38}{'CPU':>9}{'floor':>7}{'plain':>7}"
+                f"{'wall':>10}{'floor':>7}{'plain':>7}{'peak MB':>9}"
             )
+        if row.variant.endswith("package"):
+            packages[row.benchmark] = row
+        package = packages.get(row.benchmark)
         print(
             f"  {row.variant:38}{row.cpu:9.3f}{row.cpu / floor.cpu:7.2f}"
-            f"{row.wall:10.3f}{row.wall / floor.wall:7.2f}{row.peak_mb:9.0f}",
+            f"{_ratio(row.cpu, package and package.cpu)}"
+            f"{row.wall:10.3f}{row.wall / floor.wall:7.2f}"
+            f"{_ratio(row.wall, package and package.wall)}{row.peak_mb:9.0f}",
             flush=True,
         )
+
+
+def _ratio(took: float, plainly: float | None) -> str:
+    return f"{took / plainly:7.2f}" if plainly else f"{'':7}"
 
 
 # A thousand connections need as many files, here and in the server.

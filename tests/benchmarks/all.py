@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import argparse
 
-import durable
+import cold_run
 import importing
 import many
 import one_call
 import plugins
 import startup
 import streaming
+import tool_loop
+import waiting
 import workflow
 from _measure import show
 
-_ALL = (importing, startup, plugins, one_call, workflow, streaming, many, durable)
+_ALL = (
+    importing,
+    startup,
+    cold_run,
+    plugins,
+    one_call,
+    workflow,
+    waiting,
+    tool_loop,
+    streaming,
+    many,
+)
 
 
 def main() -> None:
