@@ -1,7 +1,7 @@
 """ZeroGravity: a plugin-first multi-agent framework.
 
 Everything public is named here and imported when it is first asked for, so that
-``import zg_core as zg`` costs next to nothing.
+``import zg_core as zg`` costs next to nothing. One file, since it is one list.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from ._processes import (
         Process,
     )
+    from ._workflow_writing import (
+        workflow_document,
+        workflow_toml,
+    )
     from .cli import (
         current_invocation,
         json_option,
@@ -29,31 +33,52 @@ if TYPE_CHECKING:
         data_dir,
         load_config,
     )
+    from .drill_reports import (
+        Bound,
+        DrillReport,
+        drill_report,
+    )
+    from .drills import (
+        Drill,
+        Injection,
+    )
     from .engine import (
         Engine,
     )
     from .events import (
+        ApprovalDecided,
+        ApprovalRequested,
         ArtifactWritten,
         CancelRequested,
         ErrorInfo,
         Event,
         GuardrailDecided,
+        HistoryCompacted,
+        InputGiven,
+        InputRequested,
+        LimitsChanged,
         ModelAnswered,
         ModelCalled,
         ModelFailed,
+        PauseRequested,
         PluginInfo,
         PluginLoaded,
         Progressed,
+        ReplayDiverged,
         Requested,
+        RequestRefused,
         RouteChosen,
         RunAccepted,
         RunCancelled,
         RunFailed,
         RunFinished,
+        RunPaused,
         RunResumed,
+        RunRewound,
         RunStarted,
         RunStatus,
         StepDegraded,
+        StepExpanded,
         StepFailed,
         StepFinished,
         StepSkipped,
@@ -70,6 +95,9 @@ if TYPE_CHECKING:
         Pending,
         RunSummary,
     )
+    from .outcomes import (
+        Outcome,
+    )
     from .plugin_api import *  # noqa: F403 - all of it is public here too
     from .plugins import (
         Diagnostic,
@@ -81,48 +109,78 @@ if TYPE_CHECKING:
         Explanation,
         explain,
     )
+    from .questions import (
+        OpenQuestion,
+    )
+    from .recordings import (
+        Recording,
+        load_recording,
+    )
     from .registry import (
         Contribution,
     )
     from .results import (
         Artifact,
+        ModelResult,
+        PartResult,
         RunResult,
         StepResult,
     )
     from .running.recorder import (
         TextDelta,
     )
+    from .stewards import (
+        Expense,
+        Reserved,
+        Steward,
+    )
     from .sync import (
         run_sync,
     )
+    from .workflow_files import (
+        load_workflow,
+        read_workflow,
+    )
     from .workflows import (
+        Approve,
         OnError,
     )
 
 __all__ = [
     "API",
     "Agent",
+    "AgentCall",
+    "AgentResult",
     "AgentSpec",
     "AmbiguousNameError",
+    "ApprovalDecided",
+    "ApprovalRequested",
+    "Approve",
     "Artifact",
     "ArtifactWritten",
+    "Bound",
     "CancelRequested",
     "Chunk",
+    "CircuitOpenError",
     "Classifier",
     "ClassifierSpec",
     "CommandSpec",
     "Config",
     "ConfigError",
     "Context",
+    "ContextClassifier",
     "ContextLengthError",
     "Contribution",
     "Deed",
     "Detect",
     "Diagnostic",
+    "Drill",
+    "DrillReport",
     "ENDED",
     "Engine",
     "ErrorInfo",
     "Event",
+    "Expense",
     "Explanation",
     "Exporter",
     "ExporterSpec",
@@ -130,8 +188,13 @@ __all__ = [
     "GuardrailDecided",
     "GuardrailError",
     "GuardrailSpec",
+    "HistoryCompacted",
     "HostInfo",
+    "Image",
+    "Injection",
     "InputError",
+    "InputGiven",
+    "InputRequested",
     "Inspection",
     "Journal",
     "JournalError",
@@ -141,6 +204,7 @@ __all__ = [
     "Label",
     "LimitError",
     "Limits",
+    "LimitsChanged",
     "MemoryJournal",
     "Message",
     "ModelAnswered",
@@ -148,9 +212,14 @@ __all__ = [
     "ModelCalled",
     "ModelFailed",
     "ModelInfo",
+    "ModelResult",
     "OnError",
+    "OpenQuestion",
+    "Outcome",
     "OutputError",
     "Part",
+    "PartResult",
+    "PauseRequested",
     "Pending",
     "PluginError",
     "PluginHost",
@@ -170,10 +239,17 @@ __all__ = [
     "ProviderTimeoutError",
     "ProviderUnavailableError",
     "RateLimitError",
+    "Reasoning",
+    "Recording",
+    "Remaining",
+    "Repeat",
+    "ReplayDiverged",
     "ReplayMismatchError",
     "Reply",
     "Request",
+    "RequestRefused",
     "Requested",
+    "Reserved",
     "Response",
     "Retry",
     "Role",
@@ -189,8 +265,11 @@ __all__ = [
     "RunNotFoundError",
     "RunOptions",
     "RunOutcome",
+    "RunPaused",
+    "RunPausedError",
     "RunResult",
     "RunResumed",
+    "RunRewound",
     "RunStarted",
     "RunStatus",
     "RunSummary",
@@ -203,6 +282,7 @@ __all__ = [
     "Stage",
     "Step",
     "StepDegraded",
+    "StepExpanded",
     "StepFailed",
     "StepFinished",
     "StepInfo",
@@ -210,6 +290,7 @@ __all__ = [
     "StepResult",
     "StepSkipped",
     "StepStarted",
+    "Steward",
     "StopReason",
     "Subject",
     "Text",
@@ -239,15 +320,21 @@ __all__ = [
     "current_invocation",
     "data_dir",
     "decode_event",
+    "drill_report",
     "encode_event",
     "event_document",
     "explain",
     "hookimpl",
     "json_option",
     "load_config",
+    "load_recording",
+    "load_workflow",
+    "read_workflow",
     "run_sync",
     "status_after",
     "tool",
+    "workflow_document",
+    "workflow_toml",
 ]
 
 # Where names live that are not in plugin_api.
@@ -259,6 +346,7 @@ _PLACES = {
     ),
     "._memory_journal": ("MemoryJournal",),
     "._processes": ("Process",),
+    "._workflow_writing": ("workflow_document", "workflow_toml"),
     ".cli": (
         "current_invocation",
         "json_option",
@@ -268,29 +356,50 @@ _PLACES = {
         "data_dir",
         "load_config",
     ),
+    ".drill_reports": (
+        "Bound",
+        "DrillReport",
+        "drill_report",
+    ),
+    ".drills": (
+        "Drill",
+        "Injection",
+    ),
     ".engine": ("Engine",),
     ".events": (
+        "ApprovalDecided",
+        "ApprovalRequested",
         "ArtifactWritten",
         "CancelRequested",
         "ErrorInfo",
         "Event",
         "GuardrailDecided",
+        "HistoryCompacted",
+        "InputGiven",
+        "InputRequested",
+        "LimitsChanged",
         "ModelAnswered",
         "ModelCalled",
         "ModelFailed",
+        "PauseRequested",
         "PluginInfo",
         "PluginLoaded",
         "Progressed",
+        "ReplayDiverged",
+        "RequestRefused",
         "Requested",
         "RouteChosen",
         "RunAccepted",
         "RunCancelled",
         "RunFailed",
         "RunFinished",
+        "RunPaused",
         "RunResumed",
+        "RunRewound",
         "RunStarted",
         "RunStatus",
         "StepDegraded",
+        "StepExpanded",
         "StepFailed",
         "StepFinished",
         "StepSkipped",
@@ -307,6 +416,7 @@ _PLACES = {
         "Pending",
         "RunSummary",
     ),
+    ".outcomes": ("Outcome",),
     ".plugins": (
         "Diagnostic",
         "PluginHost",
@@ -317,15 +427,24 @@ _PLACES = {
         "Explanation",
         "explain",
     ),
+    ".questions": ("OpenQuestion",),
+    ".recordings": (
+        "Recording",
+        "load_recording",
+    ),
     ".registry": ("Contribution",),
     ".results": (
         "Artifact",
+        "ModelResult",
+        "PartResult",
         "RunResult",
         "StepResult",
     ),
     ".running.recorder": ("TextDelta",),
+    ".stewards": ("Expense", "Reserved", "Steward"),
     ".sync": ("run_sync",),
-    ".workflows": ("OnError",),
+    ".workflow_files": ("load_workflow", "read_workflow"),
+    ".workflows": ("Approve", "OnError"),
 }
 
 

@@ -1,15 +1,16 @@
-"""Make pydantic's adapters, whatever else is installed."""
+"""Make pydantic's adapters and their schemas, whatever else is installed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from ._isolation import contain
+from ._json import JsonObject
 
 if TYPE_CHECKING:
     from pydantic import ConfigDict, TypeAdapter
 
-__all__ = ["adapter_of"]
+__all__ = ["adapter_of", "schema_of"]
 
 
 def adapter_of(kind: Any, config: ConfigDict | None = None) -> TypeAdapter[Any]:
@@ -24,3 +25,15 @@ def adapter_of(kind: Any, config: ConfigDict | None = None) -> TypeAdapter[Any]:
     with contain():
         return TypeAdapter(kind, config=config)
     return TypeAdapter(kind, config=config)
+
+
+def schema_of(adapter: TypeAdapter[Any]) -> JsonObject:
+    """Return a type's JSON Schema, without titles: they repeat the names."""
+    from pydantic.json_schema import GenerateJsonSchema
+
+    class Untitled(GenerateJsonSchema):
+        def field_title_should_be_set(self, schema: Any) -> bool:
+            return False
+
+    schema: JsonObject = adapter.json_schema(schema_generator=Untitled)
+    return schema

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from ._prices import provider_of
 from .config import Config, named_by, user_file
 from .errors import AmbiguousNameError, ConfigError, UnknownNameError
 from .specs import Detect, ProviderSpec
@@ -108,6 +109,23 @@ def resolve_model(link: str, host: PluginHost) -> tuple[Contribution, str]:
 
 
 def _find(link: str, host: PluginHost) -> tuple[Contribution, str]:
+    try:
+        return _found(link, host)
+    except AmbiguousNameError:
+        raise
+    except UnknownNameError as error:
+        provider = None if ":" in link else provider_of(link)
+        if provider not in {offer.name for offer in host.builtin("provider")}:
+            raise
+        raise UnknownNameError(
+            f"{link!r} is a model, and its provider is not named",
+            f"write {provider}:{link}",
+            kind="provider",
+            name=link,
+        ) from error
+
+
+def _found(link: str, host: PluginHost) -> tuple[Contribution, str]:
     head, _, rest = link.partition(":")
     if any(offer.name == head for offer in host.builtin("provider")):
         # Which no plugin of that name can take away; the user can.

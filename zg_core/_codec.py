@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from pydantic_core import from_json, to_json
+from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from . import events
 from ._adapters import adapter_of
 from ._json import Json, JsonObject
-from .errors import JournalError
+from .errors import JournalError, ZeroGravityError
 from .events import Event, Requested, UnknownEvent
 
 __all__ = [
@@ -22,7 +22,11 @@ __all__ = [
     "dump",
     "encode_event",
     "event_document",
+    "load",
+    "misfit",
 ]
+
+T = TypeVar("T")
 
 _EVENTS: dict[str, type[Event]] = {
     name: getattr(events, name)
@@ -52,7 +56,8 @@ def event_document(event: Event) -> JsonObject:
     """Return an event as a JSON object whose ``type`` is the name of its class.
 
     Raises:
-        JournalError: If it holds what JSON has no word for.
+        JournalError: If it holds what JSON has no word for, or what could not be read
+            again.
     """
     document: JsonObject = _parsed(encode_event(event))
     return document
@@ -62,18 +67,39 @@ def encode_event(event: Event) -> bytes:
     """Return an event as one line of JSON: its `event_document`.
 
     Raises:
-        JournalError: If it holds what JSON has no word for.
+        JournalError: If it holds what JSON has no word for, or what could not be read
+            again.
     """
+    global _latest
+    latest, line = _latest
+    if event is latest:
+        return line
     try:
-        if isinstance(event, UnknownEvent):
-            place = {"seq": event.seq, "at": event.at, "run_id": event.run_id}
-            return to_json({"type": event.type, **event.data, **place})
-        fields: bytes = _adapter(type(event)).dump_json(event)
+        line = _encoded(event)
     except ValueError as error:
         raise JournalError(
             f"a {type(event).__name__} event cannot be written as JSON: {error}",
             "return plain JSON values from agents and tools",
         ) from error
+    _latest = event, line
+    return line
+
+
+_latest: tuple[Event | None, bytes] = None, b""
+"""The event that was encoded last: the journal writes what was just checked."""
+
+
+def _encoded(event: Event) -> bytes:
+    if isinstance(event, UnknownEvent):
+        place = {"seq": event.seq, "at": event.at, "run_id": event.run_id}
+        return to_json({"type": event.type, **event.data, **place})
+    kind = _adapter(type(event))
+    try:
+        fields: bytes = kind.dump_json(event, warnings="error")
+    except PydanticSerializationError:  # a list for a tuple is as good, and a 5 is not
+        fields = kind.dump_json(event, warnings=False)
+        if problem := _unreadable(kind, fields):
+            raise ValueError(problem) from None
     return b'{"type":"%b",%b' % (type(event).__name__.encode(), fields[1:])
 
 
@@ -93,7 +119,7 @@ def decode_event(line: bytes | str) -> Event:
         if kind is not None:
             try:
                 event: Event = _adapter(kind).validate_python(data)
-            except ValidationError:
+            except (ValidationError, ZeroGravityError):  # of records that check more
                 pass
             else:
                 return event
@@ -115,9 +141,51 @@ def _parsed(line: bytes | str) -> Any:
         return json.loads(line)
 
 
+def misfit(kind: type, record: object) -> str:
+    """Say why a record could not be read again once it is written.
+
+    Args:
+        kind: What it is to be.
+        record: The record, whose fields may hold anything.
+
+    Returns:
+        What is wrong with it; empty if nothing is.
+    """
+    try:
+        return _unreadable(
+            _adapter(kind), _adapter(kind).dump_json(record, warnings=False)
+        )
+    except (ValueError, RecursionError) as error:
+        return str(error)
+
+
+def _unreadable(kind: TypeAdapter[Any], written: bytes) -> str:
+    try:
+        kind.validate_python(_parsed(written))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        return f"{place} is {first['input']!r:.100}: {first['msg']}"
+    except ZeroGravityError as error:
+        return error.cause
+    return ""
+
+
 def dump(value: object) -> Json:
     """Return any of our records as a JSON value."""
     return _adapter(type(value)).dump_python(value, mode="json")
+
+
+def load(kind: type[T], value: Json) -> T:
+    """Return the record that `dump` made a JSON value of.
+
+    Raises:
+        ValueError: If it is none of that kind.
+    """
+    record: T = _adapter(kind).validate_python(value)
+    if record is None:
+        raise ValueError(f"it is no {kind.__name__}")
+    return record
 
 
 def as_json(value: object) -> Json:
@@ -144,5 +212,8 @@ def digest(value: object) -> str:
 
     Canonical is: keys sorted, no spaces, ASCII; equal records have equal digests.
     """
-    text = json.dumps(dump(value), sort_keys=True, separators=(",", ":"))
+    text = _CANONICAL.encode(dump(value))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
 from ._names import is_name, nearest
+from ._prices import PER_MILLION
 from .errors import ConfigError
 
-__all__ = ["KEYS", "PROJECT_KEYS", "TABLES", "Key", "check_value", "parse_value"]
+__all__ = [
+    "KEYS",
+    "PROJECT_KEYS",
+    "TABLES",
+    "Key",
+    "check_value",
+    "is_for_projects",
+    "parse_value",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +120,18 @@ def _policy(value: object) -> str:
     raise ValueError
 
 
+def _approve(value: object) -> str:
+    if value in ("never", "risky", "always"):
+        return str(value)
+    raise ValueError
+
+
+def _on_expiry(value: object) -> str:
+    if value in ("reject", "fail"):
+        return str(value)
+    raise ValueError
+
+
 def _guardrail(value: object) -> Mapping[str, Any]:
     rules = _section(value)
     if (
@@ -120,6 +141,29 @@ def _guardrail(value: object) -> Mapping[str, Any]:
     ):
         raise ValueError
     return rules
+
+
+def _some_limits(value: object) -> Mapping[str, float]:
+    readers = {"usd": _amount, "tokens": _count, "calls": _count, "seconds": _amount}
+    return {name: readers[name](most) for name, most in _table(value, readers).items()}
+
+
+def _price(value: object) -> Mapping[str, float]:
+    rates = _table(value, PER_MILLION)
+    if any(needed and name not in rates for name, needed in PER_MILLION.items()):
+        raise ValueError
+    return {name: _rate(rate) for name, rate in rates.items()}
+
+
+def _rate(value: object) -> float:
+    return 0.0 if value == 0 and value is not False else _amount(value)
+
+
+def _table(value: object, names: Collection[str]) -> Mapping[str, Any]:
+    table = _section(value)
+    if table.keys() <= set(names):
+        return table
+    raise ValueError
 
 
 _TEXT = Kind("text", _text)
@@ -132,8 +176,16 @@ _SECTION = Kind("a table", _section)
 _LIST = Kind("a list of names", _names, _parse_names)
 _QUALIFIED = Kind("a qualified name such as 'zg-words:count'", _qualified)
 _POLICY = Kind("'open', 'allowlist' or 'locked'", _policy)
+_APPROVE = Kind("'never', 'risky' or 'always'", _approve)
+_ON_EXPIRY = Kind("'reject' or 'fail'", _on_expiry)
 _RULES = Kind(
     "a table with on_error ('block' or 'allow') and timeout_seconds", _guardrail
+)
+_LIMITS = Kind("a table of usd, tokens, calls and seconds, above zero", _some_limits)
+_PRICE = Kind(
+    "a table of input_per_million and output_per_million, and if need be of "
+    "cached_per_million and cache_write_per_million, in US dollars",
+    _price,
 )
 
 KEYS: Mapping[str, Key] = MappingProxyType(
@@ -141,12 +193,17 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         "model": Key(_TEXT, "ZG_MODEL", project=True),
         "workflow": Key(_TEXT, "ZG_WORKFLOW", project=True),
         "classifier": Key(_TEXT, "ZG_CLASSIFIER"),
+        "compactor": Key(_TEXT),
         "journal": Key(_TEXT, "ZG_JOURNAL"),
         "out": Key(_TEXT, "ZG_OUT"),
+        "server": Key(_TEXT, "ZEROGRAVITY_SERVER"),
         "limits.usd": Key(_AMOUNT, "ZG_LIMITS_USD", project=True),
         "limits.tokens": Key(_COUNT, "ZG_LIMITS_TOKENS", project=True),
         "limits.calls": Key(_COUNT, "ZG_LIMITS_CALLS", project=True),
         "limits.seconds": Key(_AMOUNT, "ZG_LIMITS_SECONDS", project=True),
+        "limits.steps.*": Key(_LIMITS, project=True),
+        "prices.*": Key(_PRICE),
+        "concurrency.*": Key(_COUNT),
         "retention_days": Key(_COUNT, "ZG_RETENTION_DAYS"),
         "routes.*": Key(_AGENTS),
         "plugins.disable": Key(_PLUGINS, "ZG_PLUGINS_DISABLE", project=True),
@@ -162,6 +219,9 @@ KEYS: Mapping[str, Key] = MappingProxyType(
         "overrides.providers.*": Key(_QUALIFIED),
         "overrides.classifiers.*": Key(_QUALIFIED),
         "overrides.workflows.*": Key(_QUALIFIED),
+        "approve": Key(_APPROVE, "ZG_APPROVE"),
+        "approvals.expire_seconds": Key(_AMOUNT, "ZG_APPROVALS_EXPIRE_SECONDS"),
+        "approvals.on_expiry": Key(_ON_EXPIRY, "ZG_APPROVALS_ON_EXPIRY"),
         "guardrails.enabled": Key(_LIST, "ZG_GUARDRAILS"),
         "guardrails.*": Key(_RULES),
         "exporters.enabled": Key(_LIST, "ZG_EXPORTERS"),
@@ -172,6 +232,9 @@ KEYS: Mapping[str, Key] = MappingProxyType(
 
 TABLES = (
     "limits",
+    "limits.steps",
+    "prices",
+    "concurrency",
     "routes",
     "plugins",
     "plugins.config",
@@ -181,6 +244,7 @@ TABLES = (
     "overrides.providers",
     "overrides.classifiers",
     "overrides.workflows",
+    "approvals",
     "guardrails",
     "exporters",
     "observers",
@@ -216,6 +280,11 @@ def check_value(key: str, value: object, where: str, **details: Any) -> Any:
         key=key,
         **details,
     )
+
+
+def is_for_projects(key: str) -> bool:
+    """Tell whether a project's file may set a dotted key."""
+    return key.startswith("limits.steps.") or (key in KEYS and KEYS[key].project)
 
 
 def parse_value(key: str, text: str, where: str) -> Any:

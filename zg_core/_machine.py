@@ -12,132 +12,75 @@ A step's way::
        ^           │  │ ╰──> degraded
        │           │  ╰────> skipped
        ╰───────────┴─ failed ── RunResumed ──> waiting
+
+A finished step is waiting again where another round begins, and any step where the
+run is set back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any, TypeVar
 
-from ._json import Json
-from .errors import JournalError
+from ._clocks import clocked
+from ._run_state import ModelState, RunState, StepState, updated
+from ._step_paths import ROUTE, base, depth, is_part, lies_in, parts
+from .errors import JournalError, WorkflowError
 from .events import (
+    ApprovalDecided,
+    ApprovalRequested,
     ArtifactWritten,
     CancelRequested,
-    ErrorInfo,
     Event,
     GuardrailDecided,
+    HistoryCompacted,
+    InputGiven,
+    InputRequested,
+    LimitsChanged,
     ModelAnswered,
     ModelCalled,
     ModelFailed,
-    PluginInfo,
+    PauseRequested,
     PluginLoaded,
     RouteChosen,
     RunAccepted,
     RunCancelled,
     RunFailed,
     RunFinished,
+    RunPaused,
     RunResumed,
+    RunRewound,
     RunStarted,
-    RunStatus,
     StepDegraded,
+    StepExpanded,
     StepFailed,
     StepFinished,
     StepSkipped,
     StepStarted,
+    UnknownEvent,
     status_after,
 )
-from .usage import Usage
-from .workflows import Step, Workflow
+from .workflows import Step
 
-__all__ = ["RunState", "StepState", "advance", "fold", "outcome", "ready"]
-
-StepStatus: TypeAlias = Literal[
-    "waiting", "running", "finished", "degraded", "skipped", "failed"
+__all__ = [
+    "MAY_BE_BILLED",
+    "ModelState",
+    "RunState",
+    "StepState",
+    "advance",
+    "fold",
+    "outcome",
+    "ready",
+    "waits_for",
 ]
-_MAY_BE_BILLED = frozenset({"ProviderTimeoutError", "ProviderResponseError"})
+
+T = TypeVar("T")
+
+MAY_BE_BILLED = frozenset({"ProviderTimeoutError", "ProviderResponseError"})
+"""Types of errors after which a call may be billed all the same."""
+_Moved = StepStarted | StepFinished | StepFailed | StepDegraded | StepSkipped
 _ENDED = frozenset({"finished", "degraded", "skipped"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepState:
-    """How far one step is.
-
-    Attributes:
-        models: The models that answered it, in the order of their first answers.
-        cost_nanos: What its calls cost, in billionths of a US dollar: whole
-            numbers, so that a sum does not depend on the order of its parts.
-        unpriced_calls: How many of its calls have no known price.
-    """
-
-    name: str
-    agent: str
-    status: StepStatus = "waiting"
-    output: Json = None
-    artifacts: tuple[str, ...] = ()
-    error: ErrorInfo | None = None
-    models: tuple[str, ...] = ()
-    usage: Usage = Usage()
-    cost_nanos: int = 0
-    unpriced_calls: int = 0
-    started_at: str = ""
-    ended_at: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunState:
-    """How far a run is.
-
-    Attributes:
-        workflow: The steps that take part.
-        objective: What it is for, as the guardrails left it.
-        objective_passed: Qualified names of the guardrails that let it pass.
-        agents: The qualified name of each step's agent, by step.
-        steps: All steps, those that do not take part included.
-        artifacts: The latest version of each file, by path.
-        open_calls: Model calls whose outcome is not known yet.
-        calls: How many model calls were made, whatever came of them.
-        lost_tokens: The most that calls may have used that gave no answer.
-        lost_nanos: The most these may have cost.
-        seq: The ``seq`` of the latest event.
-    """
-
-    accepted: RunAccepted
-    workflow: Workflow
-    objective: str
-    steps: Mapping[str, StepState]
-    objective_passed: tuple[str, ...] = ()
-    status: RunStatus = "running"
-    agents: Mapping[str, str] = field(default_factory=dict)
-    started: RunStarted | None = None
-    plugins: tuple[PluginInfo, ...] = ()
-    route: RouteChosen | None = None
-    artifacts: Mapping[str, ArtifactWritten] = field(default_factory=dict)
-    open_calls: tuple[ModelCalled, ...] = ()
-    calls: int = 0
-    lost_tokens: int = 0
-    lost_nanos: int = 0
-    output: Json = None
-    error: ErrorInfo | None = None
-    cancel_requested: bool = False
-    ended_at: str = ""
-    seq: int = 1
-
-    @property
-    def usage(self) -> Usage:
-        """What all steps spent."""
-        return sum((step.usage for step in self.steps.values()), Usage())
-
-    @property
-    def cost_nanos(self) -> int:
-        """What all calls of known price cost, in billionths of a US dollar."""
-        return sum(step.cost_nanos for step in self.steps.values())
-
-    @property
-    def unpriced_calls(self) -> int:
-        """How many calls have no known price."""
-        return sum(step.unpriced_calls for step in self.steps.values())
+_CUT_OFF = frozenset({"running", "failed"})
 
 
 def fold(events: Iterable[Event]) -> RunState:
@@ -148,6 +91,12 @@ def fold(events: Iterable[Event]) -> RunState:
     """
     rest = iter(events)
     first = next(rest, None)
+    if isinstance(first, UnknownEvent):
+        raise JournalError(
+            f"run {first.run_id!r} was begun by another version of ZeroGravity, "
+            "which this one does not understand",
+            "update ZeroGravity, or have that version do the run",
+        )
     if not isinstance(first, RunAccepted):
         raise JournalError(
             "the journal of this run does not begin with its acceptance",
@@ -160,6 +109,10 @@ def fold(events: Iterable[Event]) -> RunState:
         steps={
             s.name: StepState(name=s.name, agent=s.agent) for s in first.workflow.steps
         },
+        limits=first.options.limits,
+        own_step_limits=first.options.step_limits,
+        out=first.options.out or "",
+        history=first.history,
     )
     for event in rest:
         state = advance(state, event)
@@ -168,7 +121,9 @@ def fold(events: Iterable[Event]) -> RunState:
 
 def ready(state: RunState) -> tuple[Step, ...]:
     """Return the steps that may begin now, in the workflow's order."""
-    if state.status != "running" or state.cancel_requested or state.started is None:
+    if state.status != "running" or state.cancel_requested or state.pause_requested:
+        return ()
+    if state.started is None:
         return ()
     if state.workflow.routed and state.route is None:
         return ()
@@ -188,14 +143,16 @@ def outcome(state: RunState) -> RunFinished | None:
     last = {s.name: state.steps[s.name].output for s in state.workflow.last()}
     return RunFinished(
         output=next(iter(last.values())) if len(last) == 1 else last,
-        degraded=any(s.status == "degraded" or s.error is not None for s in steps),
+        degraded=bool(state.forgot)
+        or any(s.status == "degraded" or s.error is not None for s in steps),
     )
 
 
 def advance(state: RunState, event: Event) -> RunState:
     """Return the state after one more event."""
     status = status_after(event) or state.status
-    return replace(state, seq=event.seq, status=status, **_changes(state, event))
+    changes = _changes(state, event)
+    return clocked(updated(state, seq=event.seq, status=status, **changes), event)
 
 
 def _changes(state: RunState, event: Event) -> Mapping[str, Any]:
@@ -210,55 +167,108 @@ def _changes(state: RunState, event: Event) -> Mapping[str, Any]:
         case RouteChosen():
             return _routed(state, event)
         case RunResumed():
-            return _resumed(state)
+            return _resumed(state, event)
+        case LimitsChanged():
+            return {"limits": event.limits, "own_step_limits": event.step_limits}
         case RunFinished():
-            return {"output": event.output, "ended_at": event.at}
+            return {"output": event.output, **_ended(state, event)}
         case RunFailed():
-            return {"error": event.error, "ended_at": event.at}
+            return {"error": event.error, **_ended(state, event)}
         case RunCancelled():
-            return {"ended_at": event.at}
-        case CancelRequested():
-            return {"cancel_requested": True}
+            return _ended(state, event)
+        case CancelRequested(reason=reason):
+            return {"cancel_requested": True, "cancel_reason": reason}
+        case PauseRequested():
+            return {"pause_requested": True}
+        case RunPaused():
+            return {"paused_for": event.reason, **_set_aside(state)}
+        case RunRewound():
+            return _rewound(state, event)
+        case ApprovalRequested() | InputRequested():
+            return {"questions": {**state.questions, event.call_key: event}}
+        case ApprovalDecided() | InputGiven():
+            return _decided(state, event)
+        case HistoryCompacted():
+            return _compacted(state, event)
+    return _done(state, event)
+
+
+def _done(state: RunState, event: Event) -> Mapping[str, Any]:
+    """Return what an event of a step changes."""
+    match event:
         case ArtifactWritten():
             return _wrote(state, event)
         case ModelCalled():
-            return {
-                "calls": state.calls + 1,
-                "open_calls": (*state.open_calls, event),
-            }
+            return _called(state, event)
         case ModelAnswered():
             return _answered(state, event)
         case ModelFailed():
             return _call_failed(state, event)
-        case (
-            StepStarted()
-            | StepFinished()
-            | StepFailed()
-            | StepDegraded()
-            | StepSkipped()
-        ):
-            return _moved(state, event)
+        case StepExpanded():
+            step = state.steps.get(base(event.step))
+            expanded = step and updated(step, items=event.items)
+            return _with_step(state, expanded) if expanded else {}
+    if isinstance(event, _Moved):
+        return _moved(state, event)
     return {}
 
 
-def _moved(
-    state: RunState,
-    event: StepStarted | StepFinished | StepFailed | StepDegraded | StepSkipped,
-) -> Mapping[str, Any]:
-    step = state.steps.get(event.step)
+def _moved(state: RunState, event: _Moved) -> Mapping[str, Any]:
+    step = state.steps.get(base(event.step))
+    if step is None and event.step == ROUTE:
+        step = StepState(name=ROUTE, agent="")
     if step is None:
         return {}
+    if is_part(event.step):
+        part = step.parts.get(event.step) or StepState(name=event.step, agent="")
+        moved = {**step.parts, event.step: _after(part, event)}
+        step = _left_alone(updated(step, parts=moved), event)
+        if not state.questions or isinstance(event, StepStarted):
+            return _with_step(state, step)
+        left = _but_at(state.questions, event.step)
+        return {**_with_step(state, step), "questions": left}
+    step = _left_alone(_after(step, event), event)
+    again = event.again if isinstance(event, StepFinished) else ()
+    steps = {**state.steps, step.name: step}
+    for name in steps.keys() & set(again):
+        steps[name] = updated(
+            steps[name],
+            status="waiting",
+            round=steps[name].round + 1,
+            items=None,
+            error=None,
+        )
+    if not state.questions or step.status == "running":
+        return {"steps": steps}
+    return {"steps": steps, "questions": _but_of(state.questions, (step.name,))}
+
+
+def _left_alone(step: StepState, event: _Moved) -> StepState:
+    """Skip the parts that were still running when what they lie in ended."""
+    if isinstance(event, StepStarted) or not step.parts:
+        return step
+    left = {
+        path: updated(part, status="skipped", ended_at=event.at)
+        for path, part in step.parts.items()
+        if part.status == "running" and lies_in(path, event.step)
+    }
+    return updated(step, parts={**step.parts, **left}) if left else step
+
+
+def _after(step: StepState, event: _Moved) -> StepState:
+    """Return a step, or a part of one, after what happened to it."""
     match event:
         case StepStarted():
-            step = replace(
+            return updated(
                 step,
                 status="running",
                 agent=event.agent,
+                error=None,
                 started_at=step.started_at or event.at,
                 ended_at="",
             )
         case StepFinished():
-            step = replace(
+            return updated(
                 step,
                 status="finished",
                 output=event.output,
@@ -266,7 +276,7 @@ def _moved(
                 ended_at=event.at,
             )
         case StepDegraded():
-            step = replace(
+            return updated(
                 step,
                 status="degraded",
                 output=event.output,
@@ -274,36 +284,67 @@ def _moved(
                 ended_at=event.at,
             )
         case StepFailed():
-            step = replace(step, status="failed", error=event.error, ended_at=event.at)
+            return updated(step, status="failed", error=event.error, ended_at=event.at)
         case StepSkipped():
-            step = replace(step, status="skipped", error=event.error, ended_at=event.at)
-    return _with_step(state, step)
+            return updated(
+                step,
+                status="skipped",
+                output=None,  # what a round before gave is not what this one gives
+                error=event.error,
+                left_out="" if event.error else event.reason,
+                ended_at=event.at,
+            )
+
+
+def _changed(
+    steps: Mapping[str, StepState], path: str, change: Callable[[StepState], StepState]
+) -> Mapping[str, StepState]:
+    """Change the step that a path lies in, and every part of it that it lies in."""
+    step = steps.get(base(path))
+    if step is None:
+        return steps
+    within = {
+        part: change(step.parts[part]) for part in parts(path) if part in step.parts
+    }
+    step = change(updated(step, parts={**step.parts, **within}) if within else step)
+    return {**steps, step.name: step}
+
+
+def _called(state: RunState, event: ModelCalled) -> Mapping[str, Any]:
+    def count(step: StepState) -> StepState:
+        return updated(step, calls=step.calls + 1)
+
+    return {
+        "steps": _changed(state.steps, event.step, count),
+        "open_calls": (*state.open_calls, event),
+    }
 
 
 def _answered(state: RunState, event: ModelAnswered) -> Mapping[str, Any]:
     _, others = _closed(state, event)
-    step = state.steps.get(event.step)
-    if step is None:
-        return {"open_calls": others}
-    known = event.cost_usd is not None
-    changed = _with_step(
-        state,
-        replace(
-            step,
-            models=_united(step.models, (event.model,)),
-            usage=step.usage + event.response.usage,
-            cost_nanos=step.cost_nanos + round((event.cost_usd or 0) * 1e9),
-            unpriced_calls=step.unpriced_calls + (not known),
-        ),
+    if event.replayed:
+        replayed = _did(state.steps, event, ModelState(replayed=1))
+        return {"steps": replayed, "open_calls": others}
+    did = ModelState(
+        usage=event.response.usage,
+        cost_nanos=round((event.cost_usd or 0) * 1e9),
+        unpriced_calls=int(event.cost_usd is None),
+        micros=round(event.duration_seconds * 1e6),
     )
-    return {**changed, "open_calls": others}
+    return {"steps": _did(state.steps, event, did), "open_calls": others}
 
 
 def _call_failed(state: RunState, event: ModelFailed) -> Mapping[str, Any]:
     """Settle a failed call: a refusal costs nothing, a lost answer its worst case."""
     closed, others = _closed(state, event)
-    billed = event.error.type in _MAY_BE_BILLED
-    return {"open_calls": others, **_lost(state, closed if billed else ())}
+    billed = event.error.type in MAY_BE_BILLED
+    steps = _did(state.steps, event, _failure(event))
+    steps = _lost(steps, closed if billed else ())
+    return {"steps": steps, "open_calls": others}
+
+
+def _failure(event: ModelFailed) -> ModelState:
+    return ModelState(replayed=1) if event.replayed else ModelState(failures=1)
 
 
 def _closed(
@@ -315,21 +356,75 @@ def _closed(
     return own, tuple(c for c in state.open_calls if c not in own)
 
 
-def _lost(state: RunState, calls: tuple[ModelCalled, ...]) -> Mapping[str, Any]:
-    usd = sum(call.reserved_usd or 0.0 for call in calls)
-    return {
-        "lost_tokens": state.lost_tokens + sum(c.reserved_tokens for c in calls),
-        "lost_nanos": state.lost_nanos + round(usd * 1e9),
-    }
+def _did(
+    steps: Mapping[str, StepState], event: ModelAnswered | ModelFailed, did: ModelState
+) -> Mapping[str, StepState]:
+    """Add what a model did to the step it did it for."""
+
+    def add(step: StepState) -> StepState:
+        before = step.spent.get(event.model)
+        spent = {**step.spent, event.model: did if before is None else before + did}
+        return updated(step, spent=spent)
+
+    return _changed(steps, event.step, add)
+
+
+def _lost(
+    steps: Mapping[str, StepState], calls: Iterable[ModelCalled]
+) -> Mapping[str, StepState]:
+    """Count the worst of calls whose answers nobody will ever see."""
+    for call in calls:
+        nanos = round((call.reserved_usd or 0.0) * 1e9)
+
+        def count(
+            step: StepState, tokens: int = call.reserved_tokens, nanos: int = nanos
+        ) -> StepState:
+            return updated(
+                step,
+                lost_tokens=step.lost_tokens + tokens,
+                lost_nanos=step.lost_nanos + nanos,
+            )
+
+        steps = _changed(steps, call.step, count)
+    return steps
 
 
 def _wrote(state: RunState, event: ArtifactWritten) -> Mapping[str, Any]:
-    files = {**state.artifacts, event.path: event}
-    step = state.steps.get(event.step)
-    if step is None:
-        return {"artifacts": files}
-    step = replace(step, artifacts=_united(step.artifacts, (event.path,)))
-    return {"artifacts": files, **_with_step(state, step)}
+    def add(step: StepState) -> StepState:
+        return updated(step, artifacts=_united(step.artifacts, (event.path,)))
+
+    return {
+        "artifacts": {**state.artifacts, event.path: event},
+        "steps": _changed(state.steps, event.step, add),
+    }
+
+
+def _decided(state: RunState, event: ApprovalDecided | InputGiven) -> Mapping[str, Any]:
+    left = dict(state.questions)
+    left.pop(event.call_key, None)
+    waits = state.status == "paused" and not state.pause_requested
+    return {
+        "questions": left,
+        "decisions": {**state.decisions, event.call_key: event},
+        "paused_for": waits_for(len(left)) if waits else state.paused_for,
+    }
+
+
+def waits_for(questions: int) -> str:
+    """Return why a run is paused that people are asked about, by what is left open."""
+    if not questions:
+        return "its questions are answered"
+    if questions == 1:
+        return "a question waits for a person"
+    return f"{questions} questions wait for people"
+
+
+def _compacted(state: RunState, event: HistoryCompacted) -> Mapping[str, Any]:
+    """Take a summary for what was said; what is left out is so for that step alone."""
+    if not event.complete:
+        return {"forgot": event.step}
+    same = base(state.forgot) == base(event.step)
+    return {"history": event.history, "forgot": "" if same else state.forgot}
 
 
 def _guarded(state: RunState, event: GuardrailDecided) -> Mapping[str, Any]:
@@ -344,13 +439,19 @@ def _guarded(state: RunState, event: GuardrailDecided) -> Mapping[str, Any]:
 
 
 def _routed(state: RunState, event: RouteChosen) -> Mapping[str, Any]:
-    """Take the chosen agents' steps; the others are skipped."""
-    if not event.agents or not state.agents:
+    """Take the chosen agents' steps; the others are skipped.
+
+    Where that leaves no workflow, which no run of ours records, all remain.
+    """
+    if not event.agents or not state.agents.keys() >= state.steps.keys() - {ROUTE}:
         return {"route": event}
-    workflow = state.workflow.only(event.agents, state.agents)
+    try:
+        workflow = state.workflow.only(event.agents, state.agents)
+    except WorkflowError:
+        return {"route": event}
     taking_part = {step.name: step.agent for step in workflow.steps}
     steps = {
-        name: step if name in taking_part else replace(step, status="skipped")
+        name: step if name in (ROUTE, *taking_part) else updated(step, status="skipped")
         for name, step in state.steps.items()
     }
     for name, agent in taking_part.items():
@@ -359,37 +460,104 @@ def _routed(state: RunState, event: RouteChosen) -> Mapping[str, Any]:
     return {"workflow": workflow, "steps": steps, "agents": agents, "route": event}
 
 
-def _resumed(state: RunState) -> Mapping[str, Any]:
+def _ended(state: RunState, event: Event) -> Mapping[str, Any]:
+    """Count what calls may have cost that nobody waited for."""
+    steps = _lost(state.steps, state.open_calls)
+    return {"ended_at": event.at, "steps": steps, "open_calls": ()}
+
+
+def _resumed(state: RunState, event: RunResumed) -> Mapping[str, Any]:
     """Let steps that did not end begin anew; what ended stays as it is."""
-    steps = {
-        name: replace(step, status="waiting", error=None)
-        if step.status in ("running", "failed")
-        else step
-        for name, step in state.steps.items()
-    }
     return {
-        "steps": steps,
+        **_set_aside(state),
         "error": None,
         "cancel_requested": False,
+        "pause_requested": False,
+        "paused_for": "",
         "ended_at": "",
-        "open_calls": (),
-        **_lost(state, state.open_calls),
+        "drill": event.drill or state.drill,
+        "out": event.out or state.out,
     }
+
+
+def _set_aside(state: RunState) -> Mapping[str, Any]:
+    """Leave what did not end; nobody waits for the calls that were under way."""
+    steps = _lost(state.steps, state.open_calls)
+    return {
+        "steps": {name: _anew(step) for name, step in steps.items()},
+        "open_calls": (),
+    }
+
+
+def _anew(step: StepState) -> StepState:
+    changed = {
+        path: _anew(part)
+        for path, part in step.parts.items()
+        # Who asked an agent is told of its failure again, as long as that may stand.
+        if part.status == "running" or (part.status == "failed" and not depth(path))
+    }
+    if changed:
+        step = updated(step, parts={**step.parts, **changed})
+    if step.status not in _CUT_OFF:
+        return step
+    return updated(step, status="waiting", error=None)
+
+
+def _rewound(state: RunState, event: RunRewound) -> Mapping[str, Any]:
+    """Forget what steps did, but for what it cost and the files they wrote."""
+    aside = _set_aside(state)
+    steps = dict(aside["steps"])
+    for name in steps.keys() & set(event.steps):
+        spent = steps[name]
+        steps[name] = StepState(
+            name=name,
+            agent=spent.agent,
+            artifacts=spent.artifacts,
+            spent=spent.spent,
+            calls=spent.calls,
+            lost_tokens=spent.lost_tokens,
+            lost_nanos=spent.lost_nanos,
+        )
+    return {
+        **aside,
+        "steps": steps,
+        "questions": _but_of(state.questions, event.steps),
+        "decisions": _but_of(state.decisions, event.steps),
+        "forgot": "" if base(state.forgot) in event.steps else state.forgot,
+        "output": None,
+        "error": None,
+        "cancel_requested": False,
+        "paused_for": f"set back to step {event.step!r}",
+        "ended_at": "",
+    }
+
+
+def _but_at(calls: Mapping[str, T], path: str) -> Mapping[str, T]:
+    """Leave out what belongs to calls at a path."""
+    return {k: v for k, v in calls.items() if not lies_in(k.partition(":")[0], path)}
+
+
+def _but_of(calls: Mapping[str, T], steps: Collection[str]) -> Mapping[str, T]:
+    """Leave out what belongs to calls of these steps; their keys begin with it."""
+    return {k: v for k, v in calls.items() if base(k.partition(":")[0]) not in steps}
 
 
 def _started(state: RunState, event: RunStarted) -> Mapping[str, Any]:
     agents = event.agents
     steps = {
-        name: replace(step, agent=agents.get(name, step.agent))
+        name: updated(step, agent=agents.get(name, step.agent))
         for name, step in state.steps.items()
     }
     return {
         "started": event,
+        "drill": event.drill,
         "steps": steps,
         "agents": agents,
         "plugins": event.plugins,
         "error": None,
         "cancel_requested": False,
+        "pause_requested": False,
+        "paused_for": "",
         "ended_at": "",
     }
 

@@ -26,19 +26,22 @@ class _Run:
     epoch: int = 0
     owned: bool = False
     requests: dict[str, Requested] = field(default_factory=dict)
-    waiting: list[anyio.Event] = field(default_factory=list)
+    readers: list[anyio.Event] = field(default_factory=list)
+    owners: list[anyio.Event] = field(default_factory=list)
 
-    async def news(self) -> None:
-        """Wait for the next `announce`."""
-        event = anyio.Event()
-        self.waiting.append(event)
-        await event.wait()
 
-    def announce(self) -> None:
-        """Wake all that wait for news."""
-        for event in self.waiting:
-            event.set()
-        self.waiting.clear()
+async def _news(waiting: list[anyio.Event]) -> None:
+    """Wait for the next `_announce`."""
+    event = anyio.Event()
+    waiting.append(event)
+    await event.wait()
+
+
+def _announce(waiting: list[anyio.Event]) -> None:
+    """Wake all that wait for news."""
+    for event in waiting:
+        event.set()
+    waiting.clear()
 
 
 class MemoryJournal:
@@ -102,7 +105,7 @@ class MemoryJournal:
                 run.requests.pop(event.request_id, None)
         if run.status in ENDED:
             run.requests.clear()
-        run.announce()
+        _announce(run.readers)
         if durable:
             await anyio.lowlevel.checkpoint()
 
@@ -122,7 +125,7 @@ class MemoryJournal:
             elif run.status in ENDED:
                 return
             else:
-                await run.news()
+                await _news(run.readers)
 
     async def list(
         self, *, limit: int = 100, status: RunStatus | None = None
@@ -135,16 +138,17 @@ class MemoryJournal:
         """Forget a run; see `Journal.delete`."""
         run = self._free(run_id)
         del self._runs[run_id]
-        run.announce()
+        _announce(run.readers)
+        _announce(run.owners)
 
-    async def request(self, run_id: str, event: Requested) -> None:
+    async def request(self, run_id: str, event: Requested) -> str:
         """Ask a run's owner for something; see `Journal.request`."""
         run = self._run(run_id)
-        if run.status in ENDED:
-            return
         request_id = uuid.uuid4().hex
-        run.requests[request_id] = replace(event, request_id=request_id)
-        run.announce()
+        if run.status not in ENDED:
+            run.requests[request_id] = replace(event, request_id=request_id)
+            _announce(run.owners)
+        return request_id
 
     async def requests(self, run_id: str) -> AsyncGenerator[Pending, None]:
         """Yield a run's requests as they come; see `Journal.requests`."""
@@ -156,7 +160,7 @@ class MemoryJournal:
                 seen.add(request_id)
                 yield Pending(request_id=request_id, event=event)
             if not new:
-                await run.news()
+                await _news(run.owners)
 
     async def close(self) -> None:
         """Do nothing: what is kept in memory needs no closing."""
@@ -174,7 +178,8 @@ class MemoryJournal:
         if run.owned:
             raise RunBusyError(
                 f"another engine is doing run {run_id!r}",
-                "wait for it, or stop it with `zg runs cancel`",
+                f"watch it (zg runs watch {run_id}), or stop it first: "
+                f"zg runs pause {run_id}, or zg runs cancel {run_id}",
                 run_id=run_id,
             )
         return run

@@ -6,10 +6,13 @@ about 100 µs; ours takes the rates out of it once and then multiplies.
 
 from __future__ import annotations
 
+import math
+import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 from .usage import Usage
@@ -17,43 +20,92 @@ from .usage import Usage
 if TYPE_CHECKING:
     from genai_prices.types import ModelPrice
 
-__all__ = ["price_of", "price_table_version", "worst_case"]
+__all__ = [
+    "PER_MILLION",
+    "Most",
+    "Rates",
+    "price_table_version",
+    "provider_of",
+    "rates_of",
+    "stated_rates",
+]
+
+PER_MILLION = {
+    "input_per_million": True,
+    "output_per_million": True,
+    "cached_per_million": False,
+    "cache_write_per_million": False,
+}
+"""What a user may say a model costs, in US dollars, and whether it has to be said."""
 
 
-def price_of(model: str, usage: Usage) -> float | None:
-    """Return what a call did cost, in US dollars.
+def rates_of(model: str, at: float | None = None) -> Rates | None:
+    """Return what the table says of a model.
 
     Args:
         model: ``"provider:model"``.
-        usage: What the provider counted.
+        at: When, in seconds since 1970; now, if it is left out. Some prices depend
+            on the date, and some on the time of the day.
 
     Returns:
         `None` if the table does not know the model: unknown, not free.
     """
-    rates = _rates(model, _hour())
-    return None if rates is None else rates.price(usage)
+    return _rates(model, int((time.time() if at is None else at) // 60))
 
 
-def worst_case(model: str, input_tokens: int, output_tokens: int) -> float | None:
-    """Return the most that a call of so many tokens can cost, in US dollars.
+def provider_of(name: str) -> str | None:
+    """Return who serves a model, by its name alone, if the table can tell."""
+    from genai_prices.data_snapshot import get_snapshot
 
-    Args:
-        model: ``"provider:model"``.
-        input_tokens: An upper bound of the tokens in.
-        output_tokens: An upper bound of the tokens out.
-
-    Returns:
-        `None` if the table does not know the model.
-    """
-    rates = _rates(model, _hour())
-    return None if rates is None else rates.most(input_tokens, output_tokens)
+    try:
+        provider, _ = get_snapshot().find_provider_model(name, None, None, None)
+    except LookupError:
+        return None
+    return provider.id
 
 
+def stated_rates(price: Mapping[str, float]) -> Rates:
+    """Return what the user says a model costs: amounts by the names `PER_MILLION`."""
+    read, write = price["input_per_million"], price["output_per_million"]
+    return Rates(
+        read=_Rate(read / 1e6),
+        write=_Rate(write / 1e6),
+        cached=_Rate(price.get("cached_per_million", read) / 1e6),
+        cache_write=_Rate(price.get("cache_write_per_million", read) / 1e6),
+        reasoning=_Rate(write / 1e6),
+    )
+
+
+@cache
 def price_table_version() -> str:
     """Return which table the prices come from, as ``"genai-prices 1.2.3"``."""
     import importlib_metadata
 
     return f"genai-prices {importlib_metadata.version('genai-prices')}"
+
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """The most that a call can cost, in billionths of a US dollar.
+
+    Attributes:
+        fixed: Whatever it answers.
+        a_token: For each token that it writes.
+    """
+
+    fixed: int = 0
+    a_token: float = 0.0
+
+    def nanos(self, written: int) -> int:
+        """Return the most that a call with so much output can cost."""
+        return self.fixed + math.ceil(self.a_token * written)
+
+    def tokens(self, nanos: int) -> int:
+        """Return how much a call may write for so much money; below 0 if it may not."""
+        if not self.a_token:
+            return sys.maxsize if nanos >= self.fixed else -1
+        written = math.floor((nanos - self.fixed) / self.a_token)
+        return written if self.nanos(written) <= nanos else written - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +132,7 @@ class _Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rates:
+class Rates:
     """The rates of one model; what has none of its own is plain input or output."""
 
     read: _Rate
@@ -88,9 +140,10 @@ class _Rates:
     cached: _Rate
     cache_write: _Rate
     reasoning: _Rate
-    request: float
+    request: float = 0.0
 
     def price(self, usage: Usage) -> float:
+        """Return what a call did cost, in US dollars."""
         n = usage.input_tokens
         plain_in = max(0, n - usage.cached_input_tokens - usage.cache_write_tokens)
         plain_out = max(0, usage.output_tokens - usage.reasoning_tokens)
@@ -103,20 +156,20 @@ class _Rates:
             + self.reasoning.at(n) * usage.reasoning_tokens
         )
 
-    def most(self, input_tokens: int, output_tokens: int) -> float:
+    def most(self, input_tokens: int) -> Most:
+        """Return the most that a call can cost.
+
+        Args:
+            input_tokens: An upper bound of the tokens in.
+        """
         n = input_tokens
         into = max(rate.most(n) for rate in (self.read, self.cached, self.cache_write))
         out = max(rate.most(n) for rate in (self.write, self.reasoning))
-        return self.request + into * input_tokens + out * output_tokens
-
-
-def _hour() -> int:
-    return int(time.time() // 3600)
+        return Most(math.ceil((self.request + into * n) * 1e9), out * 1e9)
 
 
 @lru_cache(maxsize=1024)
-def _rates(model: str, hour: int) -> _Rates | None:
-    """Look a model's rates up; some depend on the date, few on the hour (UTC)."""
+def _rates(model: str, minute: int) -> Rates | None:
     from genai_prices import calc_price
     from genai_prices import types as table
 
@@ -126,7 +179,7 @@ def _rates(model: str, hour: int) -> _Rates | None:
             table.Usage(),
             name,
             provider_id=provider,
-            genai_request_timestamp=datetime.fromtimestamp(hour * 3600, UTC),
+            genai_request_timestamp=datetime.fromtimestamp(minute * 60, UTC),
         )
     except LookupError:
         return None
@@ -134,11 +187,11 @@ def _rates(model: str, hour: int) -> _Rates | None:
     return _taken_from(found.model_price) if found.provider.id == provider else None
 
 
-def _taken_from(price: ModelPrice) -> _Rates | None:
+def _taken_from(price: ModelPrice) -> Rates | None:
     read, write = _rate(price, "input_mtok"), _rate(price, "output_mtok")
     if read is None or write is None:
         return None
-    return _Rates(
+    return Rates(
         read=read,
         write=write,
         cached=_rate(price, "cache_read_mtok") or read,

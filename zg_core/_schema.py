@@ -1,76 +1,49 @@
-"""What a tool's arguments must look like, and whether they do.
+"""What a tool's arguments must look like.
 
-The schema is JSON Schema, draft 2020-12. A tool made of a function takes it from
-the signature and from the ``Args:`` section of a Google docstring; pydantic
-writes it, and reads arguments into the types it was written from.
+A tool made of a function takes their JSON Schema from the signature and from the
+``Args:`` section of a Google docstring; pydantic writes it, and reads arguments into
+the types it was written from.
 """
 
 from __future__ import annotations
 
 import inspect
-import json
 import re
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any
 
-from ._adapters import adapter_of
-from ._json import Json, JsonObject
+from ._adapters import adapter_of, schema_of
+from ._json import JsonObject
 from ._names import clean_description
+from ._schema_limits import checked_text
+from ._threads import in_thread
+from ._validation import typed_errors
 from .contexts import Context
 from .errors import PluginError, ToolArgumentsError
 from .specs import ToolSpec
 
 if TYPE_CHECKING:
-    from jsonschema.exceptions import SchemaError, ValidationError
-    from jsonschema.protocols import Validator
     from pydantic import TypeAdapter
 
-__all__ = ["argument_errors", "call_function", "parameters_of"]
-
-_MOST_ERRORS = 10
-_LONGEST_ERROR = 300  # characters
+__all__ = ["call_function", "parameters_of"]
 
 
 def parameters_of(spec: ToolSpec) -> JsonObject:
     """Return the JSON Schema of a tool's arguments.
 
     Raises:
-        PluginError: If it is a function whose parameters have none.
+        PluginError: If it is a function whose parameters have none, or it may not be
+            used; see `checked_text`.
     """
     if spec.parameters is not None:
+        checked_text(spec.parameters)
         return spec.parameters
     if spec.function is None:
         return {"type": "object", "properties": {}}
     return _signature(spec.function).schema
-
-
-def argument_errors(schema: JsonObject, value: Json) -> list[str]:
-    """Say in what a JSON value does not fit a schema, in words for a model.
-
-    Each message begins with the place: ``steps[2].title: 'x' is too short``. There
-    are at most ten, and none is longer than 300 characters. A ``$ref`` to
-    anything outside the schema is an error and never fetched.
-
-    Raises:
-        PluginError: If the schema itself is none.
-    """
-    from jsonschema.exceptions import best_match
-    from referencing.exceptions import Unresolvable
-
-    validator = _validator(_text_of(schema))
-    try:
-        found = list(islice(validator.iter_errors(value), _MOST_ERRORS))
-    except (Unresolvable, RecursionError) as error:
-        raise PluginError(
-            f"a JSON Schema refers to what it does not hold: {error}",
-            "let every $ref name a part of the same schema",
-        ) from error
-    # Of an anyOf, what was probably meant.
-    return [_message(best_match([error])) for error in found]
 
 
 async def call_function(spec: ToolSpec, arguments: JsonObject, ctx: Context) -> Any:
@@ -90,11 +63,7 @@ async def call_function(spec: ToolSpec, arguments: JsonObject, ctx: Context) -> 
         typed[signature.context] = ctx
     if inspect.iscoroutinefunction(function):
         return await function(**typed)
-    from anyio import to_thread
-
-    result = await to_thread.run_sync(
-        partial(function, **typed), abandon_on_cancel=True
-    )
+    result = await in_thread(partial(function, **typed))
     return await result if inspect.isawaitable(result) else result
 
 
@@ -120,12 +89,8 @@ class _Signature:
         try:
             return dict(self.adapter.validate_python(arguments))
         except ValidationError as error:
-            problems = [
-                f"{_place(problem['loc'])}: {problem['msg']}"
-                for problem in error.errors(include_url=False)[:_MOST_ERRORS]
-            ]
             raise ToolArgumentsError(
-                "the arguments do not fit: " + "; ".join(problems),
+                "the arguments do not fit: " + "; ".join(typed_errors(error)),
                 "change what is named and call the tool again",
             ) from error
 
@@ -149,7 +114,7 @@ def _signature(function: Callable[..., Any]) -> _Signature:
         shape = TypedDict("shape", fields)  # type: ignore[misc]  # made at run time
         shape.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
         adapter = adapter_of(shape)
-        schema = adapter.json_schema(schema_generator=_untitled())
+        schema = schema_of(adapter)
     except (PydanticUserError, NameError, TypeError, ValueError) as error:
         name = getattr(function, "__qualname__", repr(function))
         raise PluginError(
@@ -200,17 +165,6 @@ def _parameters(
         yield parameter, hints.get(name, Any)
 
 
-def _untitled() -> Any:
-    """Return pydantic's generator without titles: they repeat the names."""
-    from pydantic.json_schema import GenerateJsonSchema
-
-    class Untitled(GenerateJsonSchema):
-        def field_title_should_be_set(self, schema: Any) -> bool:
-            return False
-
-    return Untitled
-
-
 _ARGS = re.compile(r"(?:Args|Arguments):")
 _ARG = re.compile(r"(\w+)\s*(?:\([^)]*\))?:\s*(.*)")
 
@@ -236,58 +190,3 @@ def _told_of_parameters(docstring: str) -> dict[str, str]:
             name, text = found.groups()
         told[name] = f"{told.get(name, '')} {text}".strip()
     return {name: clean_description(text) for name, text in told.items()}
-
-
-# -- Against a schema ----------------------------------------------------------------
-
-
-def _text_of(schema: JsonObject) -> str:
-    try:
-        return json.dumps(schema)
-    except (TypeError, ValueError) as error:
-        raise PluginError(
-            f"a JSON Schema holds what is no JSON: {error}",
-            "write it with plain JSON values",
-        ) from error
-
-
-@lru_cache(maxsize=256)
-def _validator(schema: str) -> Validator:
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError
-    from referencing import Registry
-
-    parsed = json.loads(schema)
-    try:
-        Draft202012Validator.check_schema(parsed)
-    except SchemaError as error:
-        raise PluginError(
-            f"a JSON Schema is not valid: {_message(error)}",
-            "correct it; the draft is 2020-12",
-        ) from error
-    # Given a registry of its own it does not fetch what is not in there.
-    return Draft202012Validator(parsed, registry=Registry())
-
-
-def _message(error: ValidationError | SchemaError) -> str:
-    place = _place(tuple(error.absolute_path))
-    text = error.message
-    if len(text) > _LONGEST_ERROR - 100:
-        rule = f"{error.validator}: {json.dumps(error.validator_value)}"
-        text = f"{_short(repr(error.instance))} does not fit {_short(rule)}"
-    return f"{_short(place)}: {text}" if place else text
-
-
-def _place(path: tuple[str | int, ...]) -> str:
-    """Write a path as ``steps[2].title``; the whole value has none."""
-    text = ""
-    for part in path:
-        if isinstance(part, str) and part.isidentifier():
-            text += f".{part}"
-        else:
-            text += f"[{json.dumps(part)}]"
-    return text.removeprefix(".")
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 90 else f"{text[:89]}…"

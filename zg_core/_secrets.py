@@ -7,7 +7,7 @@ import re
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-__all__ = ["REDACTED", "Secrets", "looks_secret"]
+__all__ = ["REDACTED", "Secrets", "looks_secret", "password_in", "without_password"]
 
 REDACTED = "[secret]"
 _SHORTEST = 8
@@ -16,12 +16,29 @@ T = TypeVar("T")
 _SECRET_VARIABLE = re.compile(r"(?:^|_)(?:KEY|TOKEN|SECRET|PASSWORD)$")
 _ORDINARY = re.compile(r"[A-Za-z]+|[/~.].*", re.DOTALL)
 """A plain word or a path: it would be found, and replaced, where it is no secret."""
+_PASSWORDS = (
+    re.compile(r"\A(\w+://[^/\s:@]*:)([^/\s@]+)(?=@)"),
+    re.compile(r"\A(\w+://\S*?[?&]password=)([^&#\s]+)"),
+)
 _SECRET_NAME = re.compile(r"key|token|secret|password", re.IGNORECASE)
 
 
 def looks_secret(name: str) -> bool:
     """Tell whether what is stored under *name* is probably a secret."""
     return _SECRET_NAME.search(name) is not None
+
+
+def password_in(text: str) -> str | None:
+    """Return the password of an address, if the text is one that has one."""
+    found = next(filter(None, (form.match(text) for form in _PASSWORDS)), None)
+    return found[2] if found else None
+
+
+def without_password(text: str) -> str:
+    """Return a text without its password, if it is an address that has one."""
+    for form in _PASSWORDS:
+        text = form.sub(rf"\1{REDACTED}", text)
+    return text
 
 
 class Secrets:
@@ -38,6 +55,8 @@ class Secrets:
         for name, value in os.environ.items():
             if _SECRET_VARIABLE.search(name) and not _ORDINARY.fullmatch(value):
                 secrets.add(value)
+            elif password := password_in(value):
+                secrets.add(password)
         return secrets
 
     def __repr__(self) -> str:

@@ -14,6 +14,7 @@ import errno
 import os
 import secrets
 import stat
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -30,6 +31,9 @@ _MAX_NAME = 255  # bytes: what the common file systems take
 _MAX_PATH = 1_000  # bytes: what every platform's whole path still has room for
 _MAX_ROOT = 2_500  # bytes: what leaves room for such a path, of 4,096 on Linux
 _UNFINISHED = ".zg-writing-"  # begins the name of a file that is not whole yet
+
+_MOMENT = 1.0
+"""Seconds for which a folder that took a file is believed to take another."""
 
 # Flags that a platform does not have change nothing there.
 _CLOSED = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -121,16 +125,22 @@ class FolderWorkspace:
     def check(self) -> None:
         """See that files can be written there; the folder itself is not made yet.
 
+        What is there of it and took a file a moment ago, and was not changed since, is
+        not tried anew: a service begins many runs in one folder.
+
         Raises:
             WorkspaceError: If they cannot.
         """
         _check_name(self.root)
-        nearest = self.root
+        nearest = str(self.root)
         while not os.path.lexists(nearest):  # a link that leads nowhere is there
-            nearest = nearest.parent
+            nearest = os.path.dirname(nearest)  # noqa: PTH120 - it is looked up often
+        if _TRIED.holds(nearest):
+            return
         try:
-            with FolderWorkspace(nearest)._open((), str(self.root)) as place:
+            with FolderWorkspace(Path(nearest))._open((), str(self.root)) as place:
                 place.probe()
+            _TRIED.note(nearest)
         except WorkspaceError as error:
             if isinstance(error.__cause__, FileNotFoundError):
                 raise _unusable(self.root, "it cannot be made there") from error
@@ -173,6 +183,36 @@ class FolderWorkspace:
             raise _refusal(path or "/".join(folders), error) from error
         finally:
             place.close()
+
+
+class _Tried:
+    """The folder in which a file was written last, to try it out."""
+
+    def __init__(self) -> None:
+        self._known: tuple[str, tuple[int, ...], float] | None = None
+
+    def holds(self, folder: str) -> bool:
+        """Tell whether it is that folder, the same as it was a moment ago."""
+        if self._known is None:
+            return False
+        name, found, at = self._known
+        recent = name == folder and time.monotonic() - at < _MOMENT
+        return recent and bool(found) and _identity(folder) == found
+
+    def note(self, folder: str) -> None:
+        """Note that a file could be written there."""
+        self._known = folder, _identity(folder), time.monotonic()
+
+
+def _identity(folder: str) -> tuple[int, ...]:
+    """Return what is another thing once a folder is replaced or changed."""
+    with suppress(OSError):
+        found = os.stat(folder)  # noqa: PTH116 - it is looked up often
+        return found.st_dev, found.st_ino, found.st_mode, found.st_ctime_ns
+    return ()
+
+
+_TRIED = _Tried()
 
 
 @dataclass(slots=True)

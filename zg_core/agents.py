@@ -7,8 +7,10 @@ from typing import Protocol, runtime_checkable
 
 from ._json import Json
 from .contexts import Context
+from .errors import ZeroGravityError
+from .usage import Limits
 
-__all__ = ["Agent", "Reply"]
+__all__ = ["Agent", "AgentCall", "AgentResult", "Reply"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,5 +35,52 @@ class Agent(Protocol):
     """
 
     async def run(self, ctx: Context) -> Reply:
-        """Do the step; a plain ``def`` is called in a thread."""
+        """Do the step; a plain ``def`` is called in a thread.
+
+        When its time is up, or the run stops, it has two seconds to end.
+        """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentCall:
+    """What one agent asks another.
+
+    Attributes:
+        agent: Its name; a short one means the own plugin's agent first.
+        prompt: What it is asked.
+        model: The models to try, in order, rather than its own; the user's word for
+            the run, or for the step, goes first.
+        limits: The most it may spend, of what the asking agent may; its seconds run
+            from when it begins.
+    """
+
+    agent: str
+    prompt: str
+    model: str | None = None
+    limits: Limits = Limits()
+
+    def __post_init__(self) -> None:
+        prompt: object = self.prompt  # of code that nobody has checked the types of
+        if not isinstance(prompt, str):
+            kind = type(prompt).__name__
+            raise TypeError(f"the prompt of an agent is text, and not {kind}")
+        limits: object = self.limits
+        if not isinstance(limits, Limits):
+            kind = type(limits).__name__
+            raise TypeError(f"the limits of an agent are Limits, and not {kind}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentResult:
+    """What came of one of several agents that were asked at once.
+
+    Attributes:
+        agent: The agent, as it was named.
+        reply: What it replied; `None` if it failed.
+        error: What it failed with; `None` if it replied.
+    """
+
+    agent: str
+    reply: Reply | None = None
+    error: ZeroGravityError | None = None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-__all__ = ["Classifier", "Label"]
+if TYPE_CHECKING:
+    from .contexts import Context
+
+__all__ = ["Classifier", "ContextClassifier", "Label"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,4 +32,24 @@ class Classifier(Protocol):
 
     async def classify(self, text: str) -> Label | None:
         """Return the text's category, or `None` to abstain."""
+        ...
+
+
+@runtime_checkable
+class ContextClassifier(Protocol):
+    """Says what a text is, with what a step may reach: it asks a model, say.
+
+    It has this in the place of `Classifier.classify`. Its calls count for the run
+    like those of any agent, are bounded by the same limits, and are not made again
+    when the run is resumed.
+    """
+
+    async def classify_in(self, ctx: Context, text: str) -> Label | None:
+        """Return the text's category, or `None` to abstain.
+
+        Args:
+            ctx: The context of the step that wants to know; where agents are chosen
+                for a run, one whose step is called ``route``.
+            text: The text.
+        """
         ...

@@ -11,22 +11,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from math import inf
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from ._config_files import (
-    LOCK_FILE,
-    ConfigFile,
-    find_project_file,
-    home,
-    read_file,
-)
-from ._config_keys import KEYS, PROJECT_KEYS, TABLES, check_value, parse_value
-from ._names import is_name, nearest, plugin_key
-from .errors import ConfigError, UnknownNameError
+from ._config_checks import check_file, check_project, leaves
+from ._config_files import LOCK_FILE, find_project_file, home, read_file
+from ._config_keys import KEYS, check_value, parse_value
+from ._names import nearest, plugin_key
+from .errors import ConfigError, InputError, UnknownNameError
 from .usage import Limits
+
+if TYPE_CHECKING:
+    from .workflows import Approve
 
 __all__ = [
     "Config",
@@ -58,9 +57,17 @@ class Config:
         model: The models to try, in order: ``"anthropic:… , local:…"``.
         workflow: The workflow of a run that names none.
         classifier: The classifier that routes objectives.
-        journal: Address of the journal: ``sqlite``, ``sqlite:///runs.db``, ``memory``.
+        compactor: The agent that sums up conversations that grow too long.
+        journal: Address of the journal: ``sqlite``, ``sqlite:///runs.db``,
+            ``postgresql://user@host/database``, ``memory``.
         out: The folder that gets a folder for each run's files.
+        server: The address of the server that ``zg`` has runs done by; `None`, or
+            ``none``, is this machine.
         limits: The most a run may spend.
+        limits_steps: The most that steps may spend, by name.
+        prices: What models cost that the price table does not know, by name: US
+            dollars by ``input_per_million`` and so on.
+        concurrency: How many calls may be under way at once, by model or provider.
         retention_days: After how many days a run is forgotten; `None` is never.
         routes: The agents of each category of objectives.
         plugins_disable: Plugins that are not loaded.
@@ -74,6 +81,10 @@ class Config:
         plugins_config: The section of each plugin, by its id.
         overrides_agents: What each agent's name is to mean instead; likewise
             ``overrides_tools`` and so on for other kinds.
+        approve: Which tool calls a person is asked about, as in `RunOptions`.
+        approvals_expire_seconds: How long a question waits for a person.
+        approvals_on_expiry: What then holds of a call: it is refused (``reject``), or
+            the step fails (``fail``).
         guardrails_enabled: The guardrails, in the order in which they check.
         guardrails: What holds for each, by its name as it is written there.
         exporters_enabled: The exporters that get events.
@@ -83,10 +94,15 @@ class Config:
 
     model: str | None = None
     workflow: str = "adaptive"
-    classifier: str = "keyword"
+    classifier: str = "trained"
+    compactor: str = "summarist"
     journal: str = "sqlite"
     out: str = "zg-runs"
+    server: str | None = None
     limits: Limits = Limits()
+    limits_steps: Mapping[str, Limits] = field(default_factory=dict)
+    prices: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    concurrency: Mapping[str, int] = field(default_factory=dict)
     retention_days: int | None = None
     routes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _ROUTES)
     plugins_disable: tuple[str, ...] = ()
@@ -104,6 +120,9 @@ class Config:
     overrides_providers: Mapping[str, str] = field(default_factory=dict)
     overrides_classifiers: Mapping[str, str] = field(default_factory=dict)
     overrides_workflows: Mapping[str, str] = field(default_factory=dict)
+    approve: Approve = "risky"
+    approvals_expire_seconds: float = 86_400.0
+    approvals_on_expiry: Literal["reject", "fail"] = "reject"
     guardrails_enabled: tuple[str, ...] = ()
     guardrails: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     exporters_enabled: tuple[str, ...] = ()
@@ -113,6 +132,10 @@ class Config:
     def origin(self, key: str) -> str:
         """Return where the value of a dotted key came from, for people."""
         return self.origins.get(key, _DEFAULT)
+
+    def is_set(self, key: str) -> bool:
+        """Tell whether a variable or a file sets a dotted key."""
+        return self.origin(key) not in (_ARGUMENT, _DEFAULT)
 
     @property
     def overrides(self) -> dict[str, str]:
@@ -134,13 +157,20 @@ class Config:
         """Yield every dotted key with its value, in the order of the documentation."""
         for key in KEYS:
             table, _, name = key.rpartition(".")
-            if name == "*":
+            if key == "limits.steps.*":
+                held = self.limits_steps.items()
+                yield from ((f"{table}.{step}", _given(most)) for step, most in held)
+            elif name == "*":
                 values = getattr(self, table.replace(".", "_"))
                 yield from ((f"{table}.{name}", v) for name, v in values.items())
             elif table == "limits":
                 yield key, getattr(self.limits, name)
             else:
                 yield key, getattr(self, key.replace(".", "_"))
+
+
+def _given(limits: Limits) -> dict[str, float]:
+    return {name: value for name, value in asdict(limits).items() if value is not None}
 
 
 def user_file(environ: Mapping[str, str] | None = None) -> Path:
@@ -204,7 +234,7 @@ def load_config(
         merged.add(f"user file {file.path}", check_file(file))
     if file := find_project_file(cwd or _here()):
         values = check_file(file)
-        _check_project(file, values, own)
+        check_project(file, values, own)
         merged.narrow(f"project file {file.path}", values)
     for key, known in KEYS.items():
         name = known.variable
@@ -212,8 +242,8 @@ def load_config(
             value = parse_value(key, text, f"the variable {name}")
             merged.add(f"environment {name}", {key: value})
     given = {key: value for key, value in overrides.items() if value is not None}
-    leaves = {k: check_value(k, v, "the arguments") for k, v in _leaves(given)}
-    merged.add(_ARGUMENT, leaves)
+    values = {k: check_value(k, v, "the arguments") for k, v in leaves(given)}
+    merged.add(_ARGUMENT, values)
     return merged.config()
 
 
@@ -221,17 +251,18 @@ def load_config(
 def named_by(config: Config, key: str) -> Iterator[None]:
     """Look for what the configuration names, and say of it where that was set.
 
-    What the command line or the caller names stays an `UnknownNameError`.
+    What the command line or the caller names stays the error that it is.
 
     Raises:
-        ConfigError: If a variable or a file names what is not there.
+        ConfigError: If a variable or a file names what is not there, or a file that
+            cannot be used.
     """
     try:
         yield
-    except UnknownNameError as error:
-        origin = config.origin(key)
-        if origin in (_ARGUMENT, _DEFAULT):
+    except (UnknownNameError, InputError) as error:
+        if not config.is_set(key):
             raise
+        origin = config.origin(key)
         what = key if "." in key else f"the {key}"
         raise ConfigError(
             f"{error.cause}; {what} is set by {origin}", error.remedy, **error.details
@@ -265,66 +296,6 @@ def _here() -> Path:
         ) from error
 
 
-def _leaves(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in table.items():
-        key = prefix + name
-        if key in TABLES and isinstance(value, Mapping):
-            yield from _leaves(value, f"{key}.")
-        else:
-            yield key, value
-
-
-def check_file(file: ConfigFile) -> dict[str, Any]:
-    """Return the values in a file of configuration, by dotted key.
-
-    Raises:
-        ConfigError: If a key is unknown, or a value does not fit it.
-    """
-    values = {}
-    for key, value in _leaves(file.table):
-        try:
-            values[key] = check_value(key, value, str(file.path))
-        except ConfigError:
-            # Once more, with the line, which takes a while to find.
-            check_value(key, value, file.where(key), **file.position(key))
-        if key in KEYS and not KEYS[key].user:
-            raise ConfigError(
-                f"{key!r} in {file.where(key)} can hold for one command only",
-                "remove it, and give the option to the command",
-                key=key,
-                **file.position(key),
-            )
-    return values
-
-
-def _check_project(file: ConfigFile, values: Mapping[str, Any], own: Path) -> None:
-    for key, value in values.items():
-        if key not in KEYS or not KEYS[key].project:
-            reason = f"may only set {PROJECT_KEYS}"
-        elif key == "model" and any(map(_is_file, value.split(","))):
-            reason = "may not name a file as the model"
-        elif key == "workflow" and not all(map(is_name, value.split(":"))):
-            reason = "may not name a file as the workflow"
-        else:
-            continue
-        raise ConfigError(
-            f"{key!r} stands in {file.where(key)}, but a project's file {reason}",
-            f"move it to your own file, {own}",
-            key=key,
-            **file.position(key),
-        )
-
-
-def _is_file(link: str) -> bool:
-    *provider, model = link.strip().split(":")
-    return (
-        model.startswith(("/", ".", "~"))
-        or "\\" in model
-        or ".gguf" in model
-        or ("local" in provider and "/" in model)
-    )
-
-
 class _Merged:
     """The values so far, and their origins."""
 
@@ -337,7 +308,10 @@ class _Merged:
         for key, value in values.items():
             if key == "plugins.disable":  # whoever names a plugin last, named it
                 self._origins |= {f"{key}.{name}": origin for name in value}
-            if key == "plugins.disable" and key in self._values:
+            if key.startswith("limits.steps.") and key in self._values:
+                self._values[key] = {**self._values[key], **value}
+                self._origins[key] += f", {origin}"
+            elif key == "plugins.disable" and key in self._values:
                 self._values[key] = tuple(dict.fromkeys((*self._values[key], *value)))
                 self._origins[key] += f", {origin}"
             else:
@@ -347,7 +321,12 @@ class _Merged:
         """Put *values* before those there are, except where they would allow more."""
         for key, value in values.items():
             held = self._values.get(key)
-            if key.startswith("limits.") and held is not None and held <= value:
+            if key.startswith("limits.steps."):
+                held = held or {}
+                value = {k: v for k, v in value.items() if v < held.get(k, inf)}
+                if not value:
+                    continue
+            elif key.startswith("limits.") and held is not None and held <= value:
                 continue
             if key == "plugins.strict" and held:
                 continue
@@ -356,11 +335,14 @@ class _Merged:
     def config(self) -> Config:
         fields: dict[str, Any] = {}
         limits: dict[str, Any] = {}
+        steps: dict[str, Limits] = {}
         routes = dict(_ROUTES)
         sections: dict[str, Mapping[str, Any]] = {}
         origins: dict[str, str] = {}
         for key, value in self._values.items():
-            if key.startswith("limits."):
+            if key.startswith("limits.steps."):
+                steps[key.removeprefix("limits.steps.")] = Limits(**value)
+            elif key.startswith("limits."):
                 limits[key.removeprefix("limits.")] = value
             elif key.startswith("routes."):
                 routes[key.removeprefix("routes.")] = value
@@ -376,6 +358,7 @@ class _Merged:
         return Config(
             **fields,
             limits=Limits(**limits),
+            limits_steps=steps,
             routes=routes,
             plugins_config=sections,
             origins={**self._origins, **origins},

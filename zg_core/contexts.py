@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from ._json import Json, JsonObject
 from .classifiers import Label
 from .messages import Message, ToolResult
 from .models import Chunk, ModelInfo, Response
 from .settings import Settings
+from .usage import Limits, Remaining
 
-__all__ = ["Context", "Workspace"]
+if TYPE_CHECKING:  # what an agent is rests on what it may reach
+    from .agents import AgentCall, AgentResult, Reply
+
+__all__ = ["Context", "OutputSchema", "Workspace"]
+
+OutputSchema: TypeAlias = JsonObject | type[Any]
+"""A JSON Schema, or a type that pydantic writes one of: a model, a dataclass."""
 
 
 class Workspace(Protocol):
@@ -45,7 +52,11 @@ class Context(Protocol):
 
     @property
     def step(self) -> str:
-        """The step's name."""
+        """The path that it works at: the step's name, and which part of it.
+
+        ``draft@2`` is the second round of a step, ``draft[0]`` the first item that it
+        is done for, and ``draft/critic.1f2e3d`` an agent that its agent asks.
+        """
         ...
 
     @property
@@ -64,8 +75,48 @@ class Context(Protocol):
         ...
 
     @property
+    def call_key(self) -> str:
+        """The key of the call, for a tool: the same when it is called again.
+
+        It is the idempotency key for whoever the tool asks to do something. For an
+        agent it is empty.
+        """
+        ...
+
+    @property
     def outputs(self) -> Mapping[str, Json]:
-        """The outputs of the steps it needs, by step name."""
+        """The outputs of the steps it needs, by step name.
+
+        In a loop those of the round before are among them: of the step itself, and of
+        the steps of the loop that come after it.
+        """
+        ...
+
+    @property
+    def tools(self) -> tuple[str, ...] | None:
+        """The tools that the workflow gives the agent, in the place of its own.
+
+        `None` is the agent's own. An agent offers its model these and no others, and
+        refuses what else the model wants.
+        """
+        ...
+
+    @property
+    def output_schema(self) -> JsonObject | None:
+        """JSON Schema that the workflow wants the reply to fit; `None` is any reply.
+
+        An agent that can give what fits at once should; else its reply is turned into
+        what does.
+        """
+        ...
+
+    @property
+    def max_output_tokens(self) -> int | None:
+        """The most tokens that the workflow lets the agent's answer have.
+
+        `None` is as many as the agent likes. An agent that answers in text has its
+        model write no more than these, and gives what was written until then.
+        """
         ...
 
     @property
@@ -91,13 +142,22 @@ class Context(Protocol):
         """
         ...
 
+    async def conversation(self) -> tuple[Message, ...]:
+        """Return what was said before, in the conversation that the run goes on with.
+
+        Where it is more than half of what the model can read, all but its end is
+        summed up, by the agent that the configuration's ``compactor`` names. Nothing
+        was said before to an agent that another one asks.
+        """
+        ...
+
     async def complete(
         self,
         messages: Sequence[Message],
         *,
         tools: Sequence[str] = (),
         model: str | None = None,
-        output_schema: JsonObject | None = None,
+        output_schema: OutputSchema | None = None,
         max_output_tokens: int | None = None,
         temperature: float | None = None,
     ) -> Response:
@@ -109,14 +169,19 @@ class Context(Protocol):
                 the caller, with `call_tool`. In the answer, tool calls carry the
                 qualified names.
             model: The agent's own choice of models, in order; the user's goes first.
-            output_schema: JSON Schema the answer must fit. The answer is checked,
-                asked for again with the exact error, and parsed into ``data``.
+            output_schema: JSON Schema the answer must fit, or a type that pydantic
+                knows, such as a model of its. The answer is checked, asked for again
+                with the exact error, and parsed into ``data``, which stays plain
+                JSON: ``Plan.model_validate(answer.data)`` is the model. An answer
+                that wants tools, and one whose ``stop_reason`` is ``"refusal"``,
+                come back as they are.
             max_output_tokens: The most it may write.
             temperature: 0 and up.
 
         Raises:
             ProviderError: If no model of the chain would answer.
             OutputError: If no answer fitted *output_schema*.
+            PluginError: If *output_schema* is none, or may not be used.
             LimitError: If a limit of the run does not allow the call.
             UnknownNameError: If there is no such model or tool.
         """
@@ -137,11 +202,90 @@ class Context(Protocol):
         """
         ...
 
+    async def ask(self, question: str, schema: OutputSchema | None = None) -> Json:
+        """Ask a person for what only people know, and wait for the answer.
+
+        If nobody is there the run is paused, and goes on here when it is resumed. The
+        time that it waits is not counted.
+
+        Args:
+            question: The question, in plain words.
+            schema: JSON Schema that the answer must fit, or a type that pydantic
+                knows; by default it is any text.
+
+        Raises:
+            RunError: If nobody answers in time (``approvals.expire_seconds``), or
+                this is a tool whose effect is ``once``, which cannot wait half way.
+            PluginError: If *schema* is none, or may not be used.
+        """
+        ...
+
+    async def approve(self, what: str, details: JsonObject) -> bool:
+        """Ask a person whether something may be done, and wait for the decision.
+
+        Tools that declare ``requires_approval`` need not do so: they are asked about.
+        Where nobody may be asked (``approve = "never"``) the answer is no.
+
+        Args:
+            what: What is to be done, in plain words.
+            details: What exactly, which the person is shown as it is.
+
+        Raises:
+            RunError: As `ask`; nobody deciding in time is a no, unless
+                ``approvals.on_expiry`` is ``fail``.
+        """
+        ...
+
     async def call_tool(self, name: str, arguments: JsonObject) -> ToolResult:
         """Call a tool; what goes wrong in it is in the result, for the model.
 
+        Where a person must agree, it waits; see `ask`.
+
         Raises:
             UnknownNameError: If there is no such tool.
+        """
+        ...
+
+    async def run_agent(
+        self,
+        agent: str,
+        prompt: str,
+        *,
+        model: str | None = None,
+        limits: Limits | None = None,
+    ) -> Reply:
+        """Have another agent reply, and wait for it.
+
+        It sees the same objective, files and workspace, and no outputs of steps. What
+        it spends is this one's spending too. At most ten of one agent's are at work
+        at once, and who comes later waits; they ask one another five deep at most.
+        When this step is run again, a reply that is recorded is given again.
+
+        Args:
+            agent: Its name; a short one means the own plugin's agent first.
+            prompt: What it is asked.
+            model: The models to try, in order, rather than its own; the user's word
+                for the run, or for the step, goes first.
+            limits: The most it may spend; its seconds run from when it begins.
+
+        Raises:
+            ZeroGravityError: What it failed with; `RunError` for an error of its own.
+            LimitError: If a limit of the run, or the depth, does not allow it.
+            UnknownNameError: If there is no such agent; ``details["agents"]`` is
+                what there is, by name, with descriptions.
+        """
+        ...
+
+    async def run_agents(self, calls: Sequence[AgentCall]) -> tuple[AgentResult, ...]:
+        """Have several agents reply, at once, and wait for all; see `run_agent`.
+
+        One agent's failure is its own result, and is no matter of the others.
+
+        Args:
+            calls: What is asked, and whom.
+
+        Returns:
+            What came of each, in the same order.
         """
         ...
 
@@ -165,6 +309,13 @@ class Context(Protocol):
 
     async def now(self) -> datetime:
         """Return the time (UTC); the same again when the step is run again."""
+        ...
+
+    async def remaining(self) -> Remaining:
+        """Say what the step may still spend; the same again when it is run again.
+
+        Nothing is recorded of it, and `None` said, where nothing is limited.
+        """
         ...
 
     async def once(self, name: str, make: Callable[[], Awaitable[Json]]) -> Json:

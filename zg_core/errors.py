@@ -12,6 +12,7 @@ ZeroGravityError
 │   ├── ProviderError         a model could not be reached or would not answer
 │   │   ├── ProviderTimeoutError      it took too long
 │   │   ├── ProviderUnavailableError  no connection, or the server failed
+│   │   │   └── CircuitOpenError      it kept failing, and is not asked for now
 │   │   ├── ProviderResponseError     the answer is not in the promised format
 │   │   ├── RateLimitError            too many requests, for now
 │   │   ├── ProviderAuthError         the key is missing or refused
@@ -23,12 +24,13 @@ ZeroGravityError
 │   ├── OutputError           a model's answer does not fit the output schema
 │   ├── LimitError            a limit of the run was reached
 │   ├── GuardrailError        a guardrail refused something
+│   ├── ReplayMismatchError   the code asks something else than what is recorded
+│   ├── RunPausedError        the run was put aside, and waits for somebody
 │   └── RunCancelledError     the run was cancelled
 ├── WorkspaceError            a file may not, or cannot, be read or written
 └── JournalError              the journal could not be read or written
     ├── RunNotFoundError      it holds no such run
-    ├── RunBusyError          another engine owns the run
-    └── ReplayMismatchError   the code asks something else than what is recorded
+    └── RunBusyError          another engine owns the run
 ```
 
 An error is one sentence of cause and one of remedy. What a program may want to
@@ -41,6 +43,7 @@ from typing import Any, ClassVar
 
 __all__ = [
     "AmbiguousNameError",
+    "CircuitOpenError",
     "ConfigError",
     "ContextLengthError",
     "GuardrailError",
@@ -61,6 +64,7 @@ __all__ = [
     "RunCancelledError",
     "RunError",
     "RunNotFoundError",
+    "RunPausedError",
     "ToolArgumentsError",
     "ToolError",
     "ToolTimeoutError",
@@ -126,7 +130,7 @@ class InputError(ZeroGravityError):
 
 
 class WorkflowError(InputError):
-    """A workflow is not well formed; raised while it is made."""
+    """A workflow is not well formed, or one of its expressions cannot be evaluated."""
 
 
 class RunError(ZeroGravityError):
@@ -182,6 +186,15 @@ class ProviderUnavailableError(ProviderError):
     retryable = True
 
 
+class CircuitOpenError(ProviderUnavailableError):
+    """The model kept failing, and is not asked for now; nothing was sent.
+
+    ``retry_after`` says when it is asked again.
+    """
+
+    retryable = False
+
+
 class ProviderResponseError(ProviderError):
     """The answer is cut short, or not in the format the provider promised."""
 
@@ -232,6 +245,19 @@ class GuardrailError(RunError):
     """A guardrail refused what goes in or out (`details`: guardrail, subject)."""
 
 
+class ReplayMismatchError(RunError):
+    """The code of a step asks something else than what its journal recorded."""
+
+
+class RunPausedError(RunError):
+    """The run was put aside: a person is asked something, or somebody wanted it.
+
+    It goes on where it was when it is resumed (`details`: run_id, questions).
+    """
+
+    exit_code = 5
+
+
 class RunCancelledError(RunError):
     """The run was cancelled; what was done until then is in the journal."""
 
@@ -256,11 +282,5 @@ class RunNotFoundError(JournalError):
 
 class RunBusyError(JournalError):
     """Another engine owns the run, or has taken it over."""
-
-    exit_code = 1
-
-
-class ReplayMismatchError(JournalError):
-    """The code of a step asks something else than what its journal recorded."""
 
     exit_code = 1

@@ -12,32 +12,45 @@ from typing import Literal, TypeAlias
 
 from ._json import Json, JsonObject
 from .guardrails import Stage, Subject
-from .messages import ToolResult
+from .messages import Message, ToolResult
 from .models import Response
+from .usage import Limits
 from .workflows import RunOptions, Workflow
 
 __all__ = [
+    "ApprovalDecided",
+    "ApprovalRequested",
     "ArtifactWritten",
     "CancelRequested",
     "ErrorInfo",
     "Event",
     "GuardrailDecided",
+    "HistoryCompacted",
+    "InputGiven",
+    "InputRequested",
+    "LimitsChanged",
     "ModelAnswered",
     "ModelCalled",
     "ModelFailed",
+    "PauseRequested",
     "PluginInfo",
     "PluginLoaded",
     "Progressed",
+    "ReplayDiverged",
+    "RequestRefused",
     "Requested",
     "RouteChosen",
     "RunAccepted",
     "RunCancelled",
     "RunFailed",
     "RunFinished",
+    "RunPaused",
     "RunResumed",
+    "RunRewound",
     "RunStarted",
     "RunStatus",
     "StepDegraded",
+    "StepExpanded",
     "StepFailed",
     "StepFinished",
     "StepSkipped",
@@ -104,6 +117,17 @@ class PluginInfo:
     record_sha256: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requested(Event):
+    """What somebody who does not own the run asked for.
+
+    Attributes:
+        request_id: The journal's id of the request this came from.
+    """
+
+    request_id: str | None = None
+
+
 # -- The run as a whole ----------------------------------------------------------
 
 
@@ -116,6 +140,9 @@ class RunAccepted(Event):
         options: How it is to be done; ``out`` is absolute.
         files: Files that were given with the objective, as paths below ``out``.
         background: What an earlier run, which this one follows, was for and gave.
+        replays: The recorded run whose answers this one is given again.
+        forked_from: The run whose first steps were copied into this one.
+        history: What was said before it, in the conversation that it goes on with.
     """
 
     objective: str
@@ -123,6 +150,9 @@ class RunAccepted(Event):
     options: RunOptions = RunOptions()
     files: tuple[str, ...] = ()
     background: str = ""
+    replays: str = ""
+    forked_from: str = ""
+    history: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +171,10 @@ class RunStarted(Event):
         overrides: What the user put in the place of something else: qualified name
             by ``"kind:name"``.
         policy: Which plugins the user trusts: ``open``, ``allowlist`` or ``locked``.
+        prices: The table that prices come from, with its version.
+        stated_prices: What the user says that models cost instead, by name.
+        drill: The faults, and their seed, that were injected into its calls; empty
+            is in earnest.
     """
 
     model: str
@@ -152,6 +186,9 @@ class RunStarted(Event):
     plugins: tuple[PluginInfo, ...] = ()
     overrides: dict[str, str] = field(default_factory=dict)
     policy: str = "open"
+    prices: str = ""
+    stated_prices: dict[str, dict[str, float]] = field(default_factory=dict)
+    drill: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,9 +223,28 @@ class RunResumed(Event):
 
     Attributes:
         epoch: The number of this ownership; grows with each.
+        drill: The faults that are injected from now on; as in `RunStarted`.
+        out: Where its files are from now on; empty is where they were.
     """
 
     epoch: int
+    drill: str = ""
+    out: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsChanged(Requested):
+    """Somebody gave the run other limits.
+
+    Attributes:
+        limits: The most the run may spend, what it spent before included.
+        step_limits: The most that steps may spend, by name.
+        by: Who did.
+    """
+
+    limits: Limits
+    step_limits: dict[str, Limits] = field(default_factory=dict)
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +253,8 @@ class RunFinished(Event):
 
     Attributes:
         output: The last step's output; by step name where several were last.
-        degraded: Whether a step went wrong and the run went on without it.
+        degraded: Whether something is missing: a step went wrong and the run went on
+            without it, or one was not told all that was said before.
     """
 
     output: Json
@@ -219,21 +276,66 @@ class RunCancelled(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Requested(Event):
-    """What somebody who does not own the run asked for.
+class CancelRequested(Requested):
+    """Somebody asked for the run to be stopped.
 
     Attributes:
-        request_id: The journal's id of the request this came from.
+        reason: Why, for people.
+        by: Who asked.
     """
 
-    request_id: str | None = None
+    reason: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CancelRequested(Requested):
-    """Somebody asked for the run to be stopped."""
+class PauseRequested(Requested):
+    """Somebody asked for the run to be put aside.
+
+    Attributes:
+        reason: Why, for people.
+        by: Who asked.
+    """
 
     reason: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRefused(Requested):
+    """What somebody asked for was not done.
+
+    Attributes:
+        reason: Why, for people.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPaused(Event):
+    """Nothing more is done until somebody has the run go on.
+
+    Attributes:
+        reason: Why, for people.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRewound(Event):
+    """The run was set back to where a step had not begun, and is paused there.
+
+    What was spent remains spent; what these steps recorded is forgotten.
+
+    Attributes:
+        step: The step.
+        steps: It, and all that had been done on its results.
+    """
+
+    step: str
+    steps: tuple[str, ...]
 
 
 # -- Steps -----------------------------------------------------------------------
@@ -241,31 +343,66 @@ class CancelRequested(Requested):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStarted(Event):
-    """A step's agent began.
+    """An agent began: a step's, or one that another agent asks.
+
+    In this event and in all below, ``step`` is a path: a step, its second round
+    ``draft@2``, one of the items it is done for ``draft[0]``, or an agent that it
+    asks ``draft/critic.1f2e3d``.
 
     Attributes:
         agent: Qualified name of the agent.
+        call_key: The call by which another agent asks it; empty if none does.
+        prompt: What that one asks; empty if none does.
     """
 
     step: str
     agent: str
+    call_key: str = ""
+    prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepExpanded(Event):
+    """A step is done for each item of a list.
+
+    Attributes:
+        items: The list.
+    """
+
+    step: str
+    items: tuple[Json, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished(Event):
-    """A step's agent replied."""
+    """An agent replied.
+
+    Attributes:
+        call_key: As in `StepStarted`.
+        again: The steps that begin another round, this one among them; empty where
+            the result is good, or the step is not repeated.
+    """
 
     step: str
     output: Json
     artifacts: tuple[str, ...] = ()
+    call_key: str = ""
+    again: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFailed(Event):
-    """A step's agent failed, and with it the run."""
+    """An agent failed, and with a step's the run.
+
+    Attributes:
+        call_key: As in `StepStarted`.
+        causes: The errors that its agent made its own of, the nearest first.
+    """
 
     step: str
     error: ErrorInfo
+    call_key: str = ""
+    causes: tuple[ErrorInfo, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -323,6 +460,7 @@ class ModelAnswered(Event):
         cost_usd: The price; `None` if it is not known.
         duration_seconds: From sending to the whole answer, without waiting in
             line or for another attempt.
+        replayed: Whether it is the answer of a recorded run, which costs nothing now.
     """
 
     step: str
@@ -332,6 +470,7 @@ class ModelAnswered(Event):
     cost_usd: float | None
     duration_seconds: float
     attempt: int = 1
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,6 +481,7 @@ class ModelFailed(Event):
         retry_in_seconds: When it is tried again; `None` if it is not, with this model.
         final: Whether no model of the chain was left to try, so that this is what
             the agent was told.
+        replayed: Whether it is the failure of a recorded run, and nobody was asked now.
     """
 
     step: str
@@ -351,6 +491,7 @@ class ModelFailed(Event):
     attempt: int = 1
     retry_in_seconds: float | None = None
     final: bool = False
+    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -371,13 +512,95 @@ class ToolStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolFinished(Event):
-    """A tool returned, or failed in a way the model was told."""
+    """A tool returned, or failed in a way the model was told.
+
+    Attributes:
+        replayed: Whether it is the result of a recorded run, and was not called now.
+    """
 
     step: str
     call_key: str
     tool: str
     result: ToolResult
     duration_seconds: float
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalRequested(Event):
+    """A person must say whether something may be done.
+
+    Attributes:
+        tool: Qualified name of the tool; empty if an agent asks for itself.
+        arguments: What would be done, exactly.
+        digest: SHA-256 of tool and arguments as canonical JSON: what a decision is
+            about.
+        reason: Why a person is asked.
+        expires_at: When it is decided without one; empty is never.
+        on_expiry: What then holds: ``reject`` or ``fail``.
+    """
+
+    step: str
+    call_key: str
+    tool: str
+    arguments: JsonObject
+    digest: str
+    reason: str = ""
+    expires_at: str = ""
+    on_expiry: Literal["reject", "fail"] = "reject"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalDecided(Requested):
+    """Somebody said whether it may be done.
+
+    Attributes:
+        call_key: The call.
+        digest: What was decided about, as in `ApprovalRequested`.
+        allow: Whether it may.
+        by: Who said so: a person's name, or ``expiry``.
+        reason: Why, for the agent.
+        arguments: What is to be done instead; `None` is what was asked.
+    """
+
+    call_key: str
+    digest: str
+    allow: bool
+    by: str = ""
+    reason: str = ""
+    arguments: JsonObject | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputRequested(Event):
+    """A person is asked for something that only people know.
+
+    Attributes:
+        question: The question.
+        schema: JSON Schema that the answer must fit; empty is any text.
+        expires_at: When the step fails without one; empty is never.
+    """
+
+    step: str
+    call_key: str
+    question: str
+    schema: JsonObject = field(default_factory=dict)
+    expires_at: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputGiven(Requested):
+    """Somebody answered.
+
+    Attributes:
+        call_key: The question's.
+        value: The answer.
+        by: Who gave it.
+    """
+
+    call_key: str
+    value: Json
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -421,6 +644,22 @@ class ValueRecorded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryCompacted(Event):
+    """What was said before the run was made to fit the model.
+
+    Attributes:
+        history: What the step is told of it.
+        complete: Whether what was taken out is summed up in it, so that it stands for
+            all that was said from now on. Else nobody could sum it up, and it is left
+            out for this step alone.
+    """
+
+    step: str
+    history: tuple[Message, ...]
+    complete: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactWritten(Event):
     """A file was written below the run's folder.
 
@@ -450,6 +689,22 @@ class Progressed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayDiverged(Event):
+    """A step asked something else than the recorded run; from here on it is real.
+
+    Attributes:
+        call_key: The call that the record does not have.
+        difference: What is different, as one sentence.
+        diff: What was recorded and what is asked, as a unified diff.
+    """
+
+    step: str
+    call_key: str
+    difference: str
+    diff: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UnknownEvent(Event):
     """An event of a newer version: kept as it is, and otherwise ignored.
 
@@ -473,4 +728,6 @@ def status_after(event: Event) -> RunStatus | None:
             return "failed"
         case RunCancelled():
             return "cancelled"
+        case RunPaused() | RunRewound():
+            return "paused"
     return None

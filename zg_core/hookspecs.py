@@ -127,7 +127,12 @@ def zg_register_runtimes(host: HostInfo) -> Iterable[RuntimeSpec] | None:
 
 @hookspec
 def zg_register_commands(host: HostInfo) -> Iterable[CommandSpec] | None:
-    """Offer commands: ``zg NAME`` if that is free, ``zg x PLUGIN:NAME`` always."""
+    """Offer commands: ``zg NAME`` if that is free, ``zg x PLUGIN:NAME`` always.
+
+    One that has ``servers`` is also what ``zg --server ADDRESS NAME`` calls where the
+    address begins with one of them; it finds the address at
+    ``current_invocation().server``.
+    """
 
 
 # -- The plugin itself ---------------------------------------------------------------
@@ -186,4 +191,4 @@ def zg_step_finished(
 
 @hookspec
 def zg_run_finished(run: RunInfo, outcome: RunOutcome) -> Awaitable[None] | None:
-    """See how a run ended: also if it failed or was cancelled."""
+    """See how a run ended: also if it failed, was cancelled or is paused."""

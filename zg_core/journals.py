@@ -137,11 +137,14 @@ class Journal(Protocol):
         """
         ...
 
-    async def request(self, run_id: str, event: Requested) -> None:
+    async def request(self, run_id: str, event: Requested) -> str:
         """Ask the run's owner, now or later, to record *event* and act on it.
 
         A run that has ended is asked nothing, and what was asked of it ends with
         it: whoever resumes it later should not stumble over that.
+
+        Returns:
+            The request's id: that of its `Pending`, and of the event it becomes.
 
         Raises:
             RunNotFoundError: If there is no such run.

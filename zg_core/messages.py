@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from ._json import Json, JsonObject
+from .errors import InputError
 
-__all__ = ["Message", "Part", "Role", "Text", "ToolCall", "ToolResult"]
+__all__ = [
+    "Image",
+    "Message",
+    "Part",
+    "Reasoning",
+    "Role",
+    "Text",
+    "ToolCall",
+    "ToolResult",
+]
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 
@@ -19,6 +30,66 @@ class Text:
 
     text: str
     kind: Literal["text"] = "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A picture that a model is shown.
+
+    Attributes:
+        media_type: ``image/png``, ``image/jpeg``, ``image/gif`` or ``image/webp``,
+            which is what all vendors can read.
+        data: The file, in base64 (RFC 4648, §4).
+    """
+
+    media_type: str
+    data: str
+    kind: Literal["image"] = "image"
+
+    @classmethod
+    def of(cls, content: bytes) -> Image:
+        """Make an image of what a file holds.
+
+        Raises:
+            InputError: If it is no PNG, JPEG, GIF or WebP.
+        """
+        media_type = _image_type(content)
+        if media_type is None:
+            raise InputError(
+                "the file is no image that models can read",
+                "give a PNG, JPEG, GIF or WebP",
+            )
+        return cls(media_type=media_type, data=base64.b64encode(content).decode())
+
+
+def _image_type(content: bytes) -> str | None:
+    """Tell an image's type by its first bytes, as RFC 2083 and others fix them."""
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if content.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if content.startswith((b"GIF87a", b"GIF89a")):
+        return "image/gif"
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp"
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reasoning:
+    """What a model thought, sealed: its vendor wants to read it again, word for word.
+
+    A provider puts it into its answer, and hands it back in later requests where
+    it is its own; any other provider passes it over.
+
+    Attributes:
+        provider: The wire format it belongs to, such as ``anthropic``.
+        data: The vendor's own words.
+    """
+
+    provider: str
+    data: JsonObject
+    kind: Literal["reasoning"] = "reasoning"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +135,7 @@ class ToolResult:
         return json.dumps(self.output, ensure_ascii=False)
 
 
-Part: TypeAlias = Text | ToolCall | ToolResult
+Part: TypeAlias = Text | Image | Reasoning | ToolCall | ToolResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,9 +151,9 @@ class Message:
         return cls(role="system", parts=(Text(text=text),))
 
     @classmethod
-    def user(cls, text: str) -> Message:
-        """Make a message from the user."""
-        return cls(role="user", parts=(Text(text=text),))
+    def user(cls, text: str, *images: Image) -> Message:
+        """Make a message from the user, with the pictures it is about."""
+        return cls(role="user", parts=(*images, Text(text=text)))
 
     @classmethod
     def assistant(cls, text: str) -> Message:
@@ -97,7 +168,7 @@ class Message:
     @property
     def text(self) -> str:
         """All text in it, tool results included, in order."""
-        return "".join(p.text for p in self.parts if not isinstance(p, ToolCall))
+        return "".join(p.text for p in self.parts if isinstance(p, Text | ToolResult))
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:

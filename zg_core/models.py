@@ -29,6 +29,7 @@ class ModelInfo:
     Attributes:
         tools: Whether it calls tools.
         output_schema: Whether it can be held to a JSON Schema by its server.
+        images: Whether it can be shown images.
         small: Whether it needs short prompts and tiny schemas.
         context_tokens: How much it can read, prompt and answer together.
         max_output_tokens: How much it can write in one answer.
@@ -36,6 +37,7 @@ class ModelInfo:
 
     tools: bool = True
     output_schema: bool = True
+    images: bool = True
     small: bool = False
     context_tokens: int | None = None
     max_output_tokens: int | None = None

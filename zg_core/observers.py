@@ -49,7 +49,7 @@ class RunOutcome:
     """How a run ended, until somebody resumes it.
 
     Attributes:
-        status: ``completed``, ``degraded``, ``failed`` or ``cancelled``.
+        status: ``completed``, ``degraded``, ``failed``, ``cancelled`` or ``paused``.
         output: What it gave.
         error: What it failed with.
         usage: What it spent.
@@ -65,10 +65,12 @@ class RunOutcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepInfo:
-    """A step of a run.
+    """A step of a run, or a part of one.
 
     Attributes:
-        name: Its name in the workflow.
+        name: Its name in the workflow. Of a part it is the path: ``draft@2`` for a
+            second round, ``draft[0]`` for an item of a list, and
+            ``draft/critic.1f2e3d`` for an agent that another one asks.
         agent: Qualified name of its agent.
     """
 

@@ -12,15 +12,24 @@ def zg_register_agents():
 from __future__ import annotations
 
 from ._json import Json, JsonObject
-from .agents import Agent, Reply
-from .classifiers import Classifier, Label
+from .agents import Agent, AgentCall, AgentResult, Reply
+from .classifiers import Classifier, ContextClassifier, Label
 from .contexts import Context, Workspace
 from .errors import *  # noqa: F403 - the whole tree is public
 from .errors import __all__ as _errors
 from .exporters import Exporter, Scrapable, Signal
 from .guardrails import Guardrail, Inspection, Stage, Subject, Verdict
 from .hookspecs import API, hookimpl
-from .messages import Message, Part, Role, Text, ToolCall, ToolResult
+from .messages import (
+    Image,
+    Message,
+    Part,
+    Reasoning,
+    Role,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 from .models import (
     Chunk,
     ModelInfo,
@@ -57,24 +66,28 @@ from .specs import (
     WorkflowSpec,
 )
 from .tools import Tool, tool
-from .usage import Limits, Usage
-from .workflows import RunOptions, Step, Workflow
+from .usage import Limits, Remaining, Usage
+from .workflows import Repeat, RunOptions, Step, Workflow
 
 __all__ = [
     "API",
     "Agent",
+    "AgentCall",
+    "AgentResult",
     "AgentSpec",
     "Chunk",
     "Classifier",
     "ClassifierSpec",
     "CommandSpec",
     "Context",
+    "ContextClassifier",
     "Detect",
     "Exporter",
     "ExporterSpec",
     "Guardrail",
     "GuardrailSpec",
     "HostInfo",
+    "Image",
     "Inspection",
     "JournalSpec",
     "Json",
@@ -89,6 +102,9 @@ __all__ = [
     "Progress",
     "Provider",
     "ProviderSpec",
+    "Reasoning",
+    "Remaining",
+    "Repeat",
     "Reply",
     "Request",
     "Response",

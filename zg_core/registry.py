@@ -9,7 +9,7 @@ in, qualified or the user's word.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -86,6 +86,9 @@ class Registry:
         contributions: What is offered.
         overrides: What the user put in the place of something else: qualified names
             by ``"kind:name"``.
+
+    Attributes:
+        changes: Grows with each change to what is offered.
     """
 
     def __init__(
@@ -96,19 +99,29 @@ class Registry:
         self._offers: dict[tuple[Kind, str, str], Contribution] = {}
         self._named: dict[tuple[Kind, str], dict[str, Contribution]] = {}
         self._overrides = overrides
+        self._sorted: dict[Kind, tuple[Contribution, ...]] = {}
+        self._builtin: dict[Kind, tuple[Contribution, ...]] = {}
+        self.changes = 0
         self.add(contributions)
 
     def add(self, contributions: Iterable[Contribution]) -> None:
         """Add what plugins offer; each plugin offers a name once per kind."""
+        self._changed()
         for offer in contributions:
             self._offers[offer.kind, offer.plugin, offer.name] = offer
             self._named.setdefault((offer.kind, offer.name), {})[offer.plugin] = offer
 
     def drop(self, plugin: str) -> None:
         """Forget what a plugin offers."""
+        self._changed()
         for kind, whose, name in tuple(self._offers):
             if whose == plugin:
                 del self._offers[kind, plugin, name], self._named[kind, name][plugin]
+
+    def _changed(self) -> None:
+        self.changes += 1
+        self._sorted.clear()
+        self._builtin.clear()
 
     def get(self, kind: Kind, plugin: str, name: str) -> Contribution | None:
         """Return what one plugin offers by that short name."""
@@ -116,8 +129,20 @@ class Registry:
 
     def all(self, kind: Kind) -> tuple[Contribution, ...]:
         """Return all of a kind: the built-in ones, then by plugin, as offered."""
-        offers = (offer for offer in self._offers.values() if offer.kind == kind)
-        return tuple(sorted(offers, key=lambda o: (not o.builtin, o.plugin)))
+        known = self._sorted.get(kind)
+        if known is None:
+            offers = (offer for offer in self._offers.values() if offer.kind == kind)
+            known = tuple(sorted(offers, key=lambda o: (not o.builtin, o.plugin)))
+            self._sorted[kind] = known
+        return known
+
+    def builtin(self, kind: Kind) -> tuple[Contribution, ...]:
+        """Return what is built in of a kind, as offered."""
+        known = self._builtin.get(kind)
+        if known is None:
+            known = tuple(offer for offer in self.all(kind) if offer.builtin)
+            self._builtin[kind] = known
+        return known
 
     def override(self, kind: Kind, name: str) -> str | None:
         """Return the qualified name that the user put in the place of a short one."""
@@ -141,7 +166,7 @@ class Registry:
             return own
         if target := self.override(kind, short):
             return self.get(kind, *split_qualified(target))
-        return next((o for o in self.all(kind) if o.builtin and o.name == short), None)
+        return next((o for o in self._same(kind, short) if o.builtin), None)
 
     def find(self, kind: Kind, name: str, *, prefer: str = "") -> Contribution:
         """Return what a short or qualified name means.
@@ -168,12 +193,16 @@ class Registry:
                 error.remedy,
                 **error.details,
             )
-        offers = [offer for offer in self.all(kind) if offer.name == short]
+        offers = sorted(self._same(kind, short), key=lambda offer: offer.plugin)
         if not offers:
             raise self._unknown(kind, name)
         if len(offers) > 1:
             raise _ambiguous(kind, name, [offer.qualified for offer in offers])
         return offers[0]
+
+    def _same(self, kind: Kind, short: str) -> Collection[Contribution]:
+        """Return what plugins offer by one short name."""
+        return self._named.get((kind, short), {}).values()
 
     def standing(self, offer: Contribution) -> Standing:
         """Tell whether the short name of *offer* means it."""
@@ -185,8 +214,8 @@ class Registry:
             return "override"
         if self.override(offer.kind, offer.name):
             return "overridden"
-        same = self._named.get((offer.kind, offer.name), {})
-        others = [other for plugin, other in same.items() if plugin != offer.plugin]
+        same = self._same(offer.kind, offer.name)
+        others = [other for other in same if other.plugin != offer.plugin]
         if offer.builtin or not others:
             return "active"
         return "shadowed" if any(o.builtin for o in others) else "ambiguous"

@@ -92,6 +92,9 @@ class AgentSpec(Spec):
             worth asking.
         overrides: Qualified name of the agent it offers to replace. A wish: only
             the user's configuration makes it so.
+        examples: Labelled objectives that it is meant for, as
+            ``"package:examples.jsonl"``: a file among the package's own, with a JSON
+            object on each line, ``{"text": …, "label": …}``; see `zg route eval`.
     """
 
     factory: Factory
@@ -100,6 +103,7 @@ class AgentSpec(Spec):
     capabilities: tuple[str, ...] = ()
     complexity_threshold: float = 0.0
     overrides: str | None = None
+    examples: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,12 +187,14 @@ class ClassifierSpec(Spec):
     """A classifier.
 
     Attributes:
-        factory: Makes the `Classifier`.
+        factory: Makes the `Classifier`, or the `ContextClassifier`.
         labels: The categories it tells apart.
+        examples: The labelled objectives it is measured by, as in `AgentSpec`.
     """
 
     factory: Factory
     labels: tuple[str, ...] = ()
+    examples: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,6 +264,10 @@ class CommandSpec(Spec):
 
     Attributes:
         factory: The `click.Command` itself (not called), imported when it is used.
+        servers: What the addresses of servers begin with that it works on, such as
+            ``https``: it is what ``zg --server ADDRESS NAME`` calls, in the place of
+            what does the same on this machine.
     """
 
     factory: Factory
+    servers: tuple[str, ...] = ()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TypeVar
 
-__all__ = ["Limits", "Usage"]
+__all__ = ["Limits", "Remaining", "Usage"]
 
 _N = TypeVar("_N", int, float)
 
@@ -32,10 +32,12 @@ class Usage:
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
-            **{
-                f.name: getattr(self, f.name) + getattr(other, f.name)
-                for f in fields(self)
-            }
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cached_input_tokens=self.cached_input_tokens + other.cached_input_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+            calls=self.calls + other.calls,
         )
 
     @property
@@ -46,13 +48,13 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The most a run may spend; `None` is no limit.
+    """The most a run, or a step of one, may spend; `None` is no limit.
 
     Attributes:
         usd: Money, in US dollars.
         tokens: Tokens in and out.
         calls: Model calls.
-        seconds: Time from the start, or from the latest resume.
+        seconds: Time from the start of it, or from the latest resume.
     """
 
     usd: float | None = None
@@ -61,11 +63,13 @@ class Limits:
     seconds: float | None = None
 
     def __post_init__(self) -> None:
-        for f in fields(self):
-            value = getattr(self, f.name)
+        if self.usd is self.tokens is self.calls is self.seconds is None:
+            return
+        for name in ("usd", "tokens", "calls", "seconds"):
+            value = getattr(self, name)
             if value is not None and not value > 0:
                 raise ValueError(
-                    f"the limit {f.name!r} must be above zero, not {value!r}"
+                    f"the limit {name!r} must be above zero, not {value!r}"
                 )
 
     def __or__(self, other: Limits) -> Limits:
@@ -76,6 +80,23 @@ class Limits:
             calls=_smaller(self.calls, other.calls),
             seconds=_smaller(self.seconds, other.seconds),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remaining:
+    """What may still be spent; `None` is not limited.
+
+    Attributes:
+        usd: Money, in US dollars.
+        tokens: Tokens in and out.
+        calls: Model calls.
+        seconds: Time.
+    """
+
+    usd: float | None = None
+    tokens: int | None = None
+    calls: int | None = None
+    seconds: float | None = None
 
 
 def _smaller(a: _N | None, b: _N | None) -> _N | None:

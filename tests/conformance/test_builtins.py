@@ -61,9 +61,24 @@ class TestWriteFile(ToolConformance):
     tool = "write_file"
 
 
+class TestAskAgent(ToolConformance):
+    plugin = "builtin"
+    tool = "ask_agent"
+
+
 class TestKeyword(ClassifierConformance):
     plugin = "builtin"
     classifier = "keyword"
+
+
+class TestTrained(ClassifierConformance):
+    plugin = "builtin"
+    classifier = "trained"
+
+
+class TestModel(ClassifierConformance):
+    plugin = "builtin"
+    classifier = "model"
 
 
 class TestPrometheus(ExporterConformance):
@@ -119,6 +134,14 @@ class TestOpenAI(Vendor):
 
     def make_provider(self) -> zg.Provider:
         return _made(openai, "openai", base_url=f"{self.url}/v1")
+
+
+class TestOpenAIResponses(Vendor):
+    provider = "openai"
+
+    def make_provider(self) -> zg.Provider:
+        url = f"{self.url}/v1"
+        return _made(openai, "openai", base_url=url, api="responses")
 
 
 class TestAnthropic(Vendor):

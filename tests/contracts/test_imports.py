@@ -22,7 +22,7 @@ HEAVY = {
     "prometheus_client",
     "pydantic",
     "rich",
-    "stamina",
+    "tenacity",
     "xllamacpp",
 }
 

@@ -14,18 +14,26 @@ import zg_plugins_builtin
 # Lowest first. A module imports only from layers below its own; a package is one
 # layer towards the others, and keeps its own order inside.
 LAYERS: tuple[set[str], ...] = (
-    {"_json", "_names", "_prompts", "_groups", "_lazy", "_processes"},
-    {"errors", "signals", "_secrets", "_isolation", "_wire_names"},
-    {"usage", "messages", "guardrails", "_adapters", "_threads", "_version"},
-    {"models", "workflows", "settings", "classifiers", "_prices", "runtimes"},
-    {"events", "contexts"},
-    {"agents", "providers", "journals", "exporters", "observers"},
+    {"_json", "_names", "_prompts", "_groups", "_lazy", "_processes"}
+    | {"_step_paths", "_text_lines", "_workflow_graph"},
+    {"errors", "signals", "_secrets", "_isolation", "_wire_names", "_patterns"},
+    {"usage", "messages", "guardrails", "_adapters", "_threads", "_version"}
+    | {"drills", "_objectives", "_expressions", "_schema_limits", "outcomes"},
+    {"_workflow_checks"},
+    {"models", "workflows", "settings", "classifiers", "_prices", "runtimes"}
+    | {"route_examples", "stewards"},
+    {"events", "contexts", "_validation", "route_scores"}
+    | {"_workflow_form", "_workflow_writing"},
+    {"agents", "providers", "journals", "exporters", "observers", "_run_state"}
+    | {"workflow_files"},
     {"specs"},
-    {"tools"},
-    {"_codec", "_machine", "_schema", "_workspace"},
-    {"results", "_memory_journal", "hookspecs", "registry"},
+    {"tools", "_clocks"},
+    {"_codec", "_machine", "questions", "_schema", "_shapes", "_workspace"},
+    {"results", "recordings", "_memory_journal", "hookspecs", "registry"}
+    | {"drill_reports"},
     {"provenance"},
     {"plugin_api", "_config_files", "_config_keys"},
+    {"_config_checks"},
     {"config"},
     {"plugins"},
     {"_choice", "scaffold"},
@@ -38,7 +46,9 @@ LAYERS: tuple[set[str], ...] = (
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 CORE = Path(zg_core.__file__).parent
 BUILTIN = Path(zg_plugins_builtin.__file__).parent
-PURE = {"_machine", "_wire_names", "_prompts"}
+PURE = {"_machine", "_run_state", "_step_paths", "_wire_names", "_prompts"} | {
+    "route_scores"
+}
 IMPURE = {"anyio", "asyncio", "time", "random", "uuid", "logging", "os", "datetime"}
 
 

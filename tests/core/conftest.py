@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from calling import Caller
 from installing import Site
+from paying import paid
 from playing import PLAY
 from terminals import Terminal
+
+from zg_core.running import recorder
 
 
 @pytest.fixture
@@ -42,3 +47,27 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
     monkeypatch.setenv("TERM", "xterm")
     with Terminal() as terminal:
         yield terminal
+
+
+@pytest.fixture
+def nothing_paid() -> None:
+    """Begin with nothing paid; see ``paying``."""
+    paid.clear()
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Move the clock on the wall."""
+    moved = timedelta()
+
+    class Moved(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + moved
+
+    def move(hours: float) -> None:
+        nonlocal moved
+        moved += timedelta(hours=hours)
+
+    monkeypatch.setattr(recorder, "datetime", Moved)
+    return move

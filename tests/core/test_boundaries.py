@@ -106,7 +106,7 @@ async def test_a_tool_has_its_own_plugins_settings_and_no_others() -> None:
     assert result.output == {"key": "the agent's"}
 
 
-async def test_a_tool_that_needs_approval_is_not_called() -> None:
+async def test_a_tool_that_needs_approval_is_refused_if_nobody_may_be_asked() -> None:
     called: list[str] = []
 
     @zg.tool(requires_approval=True)
@@ -120,7 +120,8 @@ async def test_a_tool_that_needs_approval_is_not_called() -> None:
     async with zg.Engine.open(
         Offering(pay, a=agent), journal="memory", discover=False
     ) as engine:
-        result = await engine.run(flow("a"), "x")
+        options = zg.RunOptions(approve="never")
+        result = await engine.run(flow("a"), "x", options=options)
 
     assert "needs a person's approval" in result.output
     assert called == []

@@ -172,6 +172,13 @@ def test_an_unknown_provider_is_the_callers_mistake() -> None:
     assert "did you mean 'one'?" in caught.value.remedy
 
 
+def test_a_model_alone_is_answered_with_how_it_is_written() -> None:
+    with pytest.raises(zg.UnknownNameError) as raised:
+        parse_chain("gpt-4o", PluginHost.of_builtin())
+
+    assert raised.value.remedy == "write openai:gpt-4o"
+
+
 def test_an_unknown_provider_in_the_configuration_names_the_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -24,7 +24,7 @@ RUNTIMES = """
     @zg.hookimpl
     def zg_register_runtimes():
         return [
-            zg.RuntimeSpec(name="queue", factory=Queue),
+            zg.RuntimeSpec(name="line", factory=Queue),
             zg.RuntimeSpec(name="broken", factory=Broken),
             zg.RuntimeSpec(name="full", factory=Full),
         ]
@@ -39,34 +39,34 @@ def runtimes(site: Site) -> None:
 
 
 def test_the_run_is_handed_over_and_how_to_watch_it_is_said(zg: Caller) -> None:
-    called = zg(*RUN, "queue")
+    called = zg(*RUN, "line")
     first, *rest = called.out.splitlines()
     run_id = first.split()[1]
 
     assert (called.code, called.err) == (0, "")
     assert first == (
-        f"run {run_id} is done by zg-queue:queue: {run_id} of sqlite is in line"
+        f"run {run_id} is done by zg-queue:line: {run_id} of sqlite is in line"
     )
-    assert rest == ["watch it with:", f"  zg runs show {run_id}"]
+    assert rest == ["watch it with:", f"  zg runs watch {run_id}"]
     (listed,) = zg("runs", "--json").document
     assert (listed["run_id"], listed["owned"]) == (run_id, False)
 
 
 def test_as_json_it_is_one_document(zg: Caller) -> None:
-    document = zg(*RUN, "zg-queue:queue", "--json").document
+    document = zg(*RUN, "zg-queue:line", "--json").document
 
     assert document == {
         "run_id": document["run_id"],
-        "runtime": "zg-queue:queue",
+        "runtime": "zg-queue:line",
         "where": f"{document['run_id']} of sqlite is in line",
     }
 
 
 def test_a_follow_up_may_be_done_elsewhere_too(zg: Caller) -> None:
     assert zg("run", "x", "--agent", "play-ask").code == 0
-    called = zg("runs", "follow-up", "last", "y", "--runtime", "queue", "--json")
+    called = zg("runs", "follow-up", "last", "y", "--runtime", "line", "--json")
 
-    assert called.document["runtime"] == "zg-queue:queue"
+    assert called.document["runtime"] == "zg-queue:line"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_runtime_that_cannot_do_it_fails_and_the_run_waits(
     [
         ((*RUN, "gone"), "there is no runtime named 'gone'"),
         ((*RUN, ""), "it is empty"),
-        ((*RUN, "queue", "--fallback", "dear"), "--fallback needs --model"),
+        ((*RUN, "line", "--fallback", "dear"), "--fallback needs --model"),
         (("-p", "no:zg-queue", *RUN, "detached"), "hold for this process only"),
     ],
 )

@@ -122,6 +122,7 @@ def test_without_a_change_there_is_no_difference(zg: Caller) -> None:
     assert document.document["same"] is True
 
 
+@pytest.mark.heavy
 def test_a_tool_that_tells_something_else_is_shown_before_it_is_locked(
     site: Site, zg: Caller
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_tool_that_tells_something_else_is_shown_before_it_is_locked(
     assert Path("zg-plugins.lock").read_text() == before
 
 
+@pytest.mark.heavy
 def test_what_is_gone_and_what_was_rebuilt_is_shown(site: Site, zg: Caller) -> None:
     site.install("zg-good", GOOD)
     zg("plugins", "lock")
@@ -159,6 +161,7 @@ def test_what_is_gone_and_what_was_rebuilt_is_shown(site: Site, zg: Caller) -> N
     assert "tool count, removed" in done.out
 
 
+@pytest.mark.heavy
 def test_a_text_that_does_not_fit_its_digest_is_not_shown(
     site: Site, zg: Caller
 ) -> None:
@@ -208,6 +211,7 @@ def test_a_working_copy_is_locked_only_if_that_is_wanted(
     assert json.loads(file.read_text()) == done.document["lock"]
 
 
+@pytest.mark.heavy
 def test_a_working_copy_may_change_and_its_tools_may_not(
     site: Site, zg: Caller
 ) -> None:

@@ -86,6 +86,29 @@ def test_what_agents_print_and_log_is_not_the_result(zg: Caller) -> None:
     assert debug.document["result"] == "talked"
 
 
+def test_a_higher_limit_is_advised_only_where_one_can_be_given(zg: Caller) -> None:
+    deep = zg("run", "x", "--agent", "play-deeper")
+    long = zg("run", "x", "--workflow", "pair", "--max-calls", "1")
+
+    assert deep.code == long.code == 1
+    assert "zg runs resume " in deep.out
+    assert "with a higher limit" not in deep.out
+    assert "  # with a higher limit" in long.out
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_with_debug_a_failed_run_shows_where(
+    zg: Caller, options: tuple[str, ...]
+) -> None:
+    command = "run", "x", "--agent", "play-broken", *options
+    called = zg("--debug", *command)
+
+    assert called.code == 1
+    assert "Traceback" in called.err
+    assert 'raise ValueError("nobody saw this coming")' in called.err
+    assert "Traceback" not in zg(*command).err
+
+
 def test_answers_are_shown_while_they_come_if_that_is_wanted(zg: Caller) -> None:
     called = zg("run", "make it", "--agent", "play-ask", "--stream")
 
@@ -466,6 +489,24 @@ def test_on_a_terminal_a_run_is_a_tree(terminal: Terminal) -> None:
     assert "it went wrong" in shown
     assert "STEP" not in shown
     assert "zg runs follow-up" in shown
+
+
+def test_on_a_terminal_the_agents_that_are_asked_are_below_who_asks(
+    terminal: Terminal,
+) -> None:
+    code = terminal.call("run", "x", "--agent", "play-boss")
+
+    shown = terminal.read()
+    assert code == 0
+    assert "asked: 1 finished, 1 failed" in shown
+
+
+def test_without_one_their_lines_are_indented(zg: Caller, play: Site) -> None:
+    called = zg("run", "x", "--agent", "play-boss")
+
+    begun = re.findall(r"^  work/(.*)\.[0-9a-f]{6}: .* begins: (.*)$", called.out, re.M)
+    assert begun == [("play-ask", "look at it"), ("play-fail", "try it")]
+    assert "failed: it went wrong" in called.out
 
 
 def test_on_a_terminal_answers_are_shown_while_they_come(terminal: Terminal) -> None:

@@ -1,4 +1,7 @@
-"""Configuration: what may stand where, and which place wins."""
+"""Configuration: what may stand where, and which place wins.
+
+One file, since every key is decided by the same few places.
+"""
 
 from __future__ import annotations
 
@@ -228,6 +231,7 @@ def test_a_byte_order_mark_is_let_pass() -> None:
     [
         'journal = "sqlite:////tmp/x.db"',
         'out = "/"',
+        'server = "https://evil.example"',
         'classifier = "model"',
         "retention_days = 1",
         'routes.technical = ["zg-bad:agent"]',
@@ -315,3 +319,97 @@ def test_zg_home_holds_all_that_is_the_users(tmp_path: Path) -> None:
 def test_without_zg_home_the_platforms_folders_are_used() -> None:
     assert user_file({}).parts[-2:] == ("zerogravity", "config.toml")
     assert data_dir({}).name == "zerogravity"
+
+
+# -- Limits of steps, and prices ----------------------------------------------------
+
+
+def test_limits_of_steps_are_a_table_for_each_and_a_project_only_lowers_them() -> None:
+    write_user(
+        "[limits.steps.build]\nusd = 1\ncalls = 5\n[limits.steps.plan]\ntokens = 9"
+    )
+    write_project("[limits.steps]\nbuild = { usd = 0.5, calls = 50, seconds = 60 }")
+
+    config = load_config({"limits.steps.plan": {"tokens": 20, "usd": 2}})
+
+    assert config.limits_steps == {
+        "build": Limits(usd=0.5, calls=5, seconds=60),
+        "plan": Limits(tokens=20, usd=2),
+    }
+    shown = dict(config.items())
+    assert shown["limits.steps.build"] == {"usd": 0.5, "calls": 5, "seconds": 60}
+    assert "project file" in config.origin("limits.steps.build")
+
+
+def test_a_project_that_would_only_raise_a_limit_of_a_step_changes_nothing() -> None:
+    write_user("[limits.steps.build]\nusd = 1")
+    write_project("[limits.steps.build]\nusd = 50")
+
+    config = load_config()
+
+    assert config.limits_steps == {"build": Limits(usd=1)}
+    assert config.origin("limits.steps.build") == f"user file {user_file()}"
+
+
+def test_a_price_is_read_and_a_free_cache_may_be_stated() -> None:
+    write_user(
+        "[prices.'openai:gpt-4.9']\ninput_per_million = 1\n"
+        "output_per_million = 2\ncached_per_million = 0"
+    )
+
+    assert load_config().prices == {
+        "openai:gpt-4.9": {
+            "input_per_million": 1.0,
+            "output_per_million": 2.0,
+            "cached_per_million": 0.0,
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[limits.steps.build]\nusd = 0",
+        "[limits.steps.build]\neuro = 1",
+        "[limits.steps]\nbuild = 1",
+        "[prices.'a:b']\ninput_per_million = 1",
+        "[prices.'a:b']\ninput_per_million = -1\noutput_per_million = 1",
+        "[prices.'a:b']\ninput = 1",
+    ],
+)
+def test_a_limit_or_price_that_is_none_is_refused_with_its_place(text: str) -> None:
+    write_user(text)
+
+    with pytest.raises(ConfigError, match="must be a table of"):
+        load_config()
+
+
+def test_a_project_may_state_no_price() -> None:
+    write_project("[prices.'a:b']\ninput_per_million = 0\noutput_per_million = 0")
+
+    with pytest.raises(ConfigError, match="a project's file may only set"):
+        load_config()
+
+
+def test_how_many_calls_may_be_under_way_is_said_by_model_or_provider() -> None:
+    write_user('[concurrency]\nopenai = 16\n"openai:gpt-4.1" = 4')
+
+    config = load_config()
+
+    assert config.concurrency == {"openai": 16, "openai:gpt-4.1": 4}
+    assert ("concurrency.openai:gpt-4.1", 4) in config.items()
+
+
+@pytest.mark.parametrize("text", ["openai = 0", "openai = true", "openai = 'many'"])
+def test_a_concurrency_is_a_count(text: str) -> None:
+    write_user(f"[concurrency]\n{text}")
+
+    with pytest.raises(ConfigError, match="whole number above zero"):
+        load_config()
+
+
+def test_a_project_does_not_say_how_many_calls_may_be_under_way() -> None:
+    write_project("concurrency = { openai = 1000 }")
+
+    with pytest.raises(ConfigError, match="a project's file may only set"):
+        load_config()

@@ -108,6 +108,30 @@ ALL = [
 ]
 
 
+async def test_an_agent_that_is_asked_is_told_of_at_its_path() -> None:
+    async def boss(ctx: zg.Context) -> zg.Reply:
+        return await ctx.run_agent("critic", "look")
+
+    sees = Sees()
+    offering = Offering(boss=boss, critic=ask())
+    async with opened(offering, ScriptedProvider("good"), sees) as engine:
+        await engine.run(flow("boss"), "x", options=OPTIONS)
+
+    steps = [
+        (hook, fact.agent, fact.name.partition(".")[0])
+        for hook, facts in sees.told
+        for fact in facts
+        if isinstance(fact, zg.StepInfo)
+    ]
+    assert steps == [
+        ("step_started", "offering:boss", "boss"),
+        ("step_started", "offering:critic", "boss/critic"),
+        ("model_called", "offering:critic", "boss/critic"),
+        ("step_finished", "offering:critic", "boss/critic"),
+        ("step_finished", "offering:boss", "boss"),
+    ]
+
+
 async def test_an_observer_is_told_all_in_order() -> None:
     sees = Sees()
     async with opened(sees, *adding()) as engine:
@@ -232,6 +256,20 @@ async def test_it_fires_when_a_run_is_cancelled() -> None:
     assert sees.told[-1][1][0].run_id == "r2"
 
 
+async def test_it_fires_when_a_run_is_paused() -> None:
+    sees = Sees()
+
+    async def agent(ctx: zg.Context) -> zg.Reply:
+        return zg.Reply(output=await ctx.ask("What is it called?"))
+
+    async with opened(sees, Offering(a=agent)) as engine:
+        with pytest.raises(zg.RunPausedError):
+            await engine.run(flow("a"), "x", run_id="r1")
+
+    assert sees.hooks == ["run_started", "step_started", "run_finished"]
+    assert sees.last == zg.RunOutcome(status="paused")
+
+
 async def test_it_is_told_of_all_runs_of_an_engine_at_once() -> None:
     sees = Sees()
     async with (
@@ -336,6 +374,7 @@ async def waits() -> None:
     await anyio.sleep_forever()
 
 
+@pytest.mark.heavy
 async def test_one_that_hangs_is_off_after_five_seconds_and_others_are_told() -> None:
     """Once for all ways to hang, since each takes its five seconds."""
     sees = Sees()

@@ -448,7 +448,7 @@ def test_the_digest_of_a_tool_does_not_depend_on_the_order_of_its_schema() -> No
 def test_parameters_that_are_no_json_have_no_digest() -> None:
     spec = zg.ToolSpec(name="look", factory="a:b", parameters={"type": object()})
 
-    with pytest.raises(PluginError, match="the tool 'look' are no JSON"):
+    with pytest.raises(PluginError, match="the tool 'look' cannot be used"):
         tool_digest(spec)
 
 

@@ -16,12 +16,14 @@ from calling import Caller
 from installing import GOOD, Site
 
 import zg_core as zg
+from zg_core._secrets import Secrets
 from zg_core.cli import main
 from zg_core.errors import AmbiguousNameError, PluginError, UnknownNameError
 from zg_core.plugins import PluginHost, PluginRecord
 from zg_core.plugins.manifests.format import drift, manifest_of, manifest_text
 from zg_core.registry import Contribution
-from zg_core.running.routing import route
+from zg_core.running.classifying import classifying
+from zg_core.running.traffic import Traffic
 
 FATAL = "import os\nprint('imported')\nos._exit(3)"
 EVERYTHING: dict[str, Any] = {
@@ -323,7 +325,8 @@ CLASSIFIER = """
 def routed(host: PluginHost) -> tuple[str, tuple[str, ...]]:
     async def ask() -> Any:
         config = zg.Config(classifier="zg-always:always")
-        return await route("Will it rain?", config=config, host=host, agents=())
+        async with classifying(config, host, Traffic(), Secrets(), None, None) as asked:
+            return await asked.route("Will it rain?")
 
     chosen = anyio.run(ask)
     return chosen.label, chosen.agents

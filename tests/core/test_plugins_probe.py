@@ -77,6 +77,7 @@ def test_one_that_is_killed_says_by_which_signal(site: Site) -> None:
     assert found.exit_status == -signal.SIGKILL
 
 
+@pytest.mark.heavy
 def test_one_that_hangs_is_killed_with_all_it_started(site: Site) -> None:
     code = (
         "import subprocess, sys, time\n"
@@ -169,7 +170,14 @@ def test_the_same_is_said_of_a_plugin_that_is_loaded_here(site: Site) -> None:
     found = examine(source_from(document), WATCH)
 
     assert json.loads(json.dumps(found))["contributions"] == [
-        {"kind": "agent", "name": "goodie", "description": "", "factory": None}
+        {
+            "kind": "agent",
+            "name": "goodie",
+            "description": "",
+            "factory": None,
+            "task_types": [],
+            "examples": None,
+        }
     ]
 
 

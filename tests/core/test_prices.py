@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 import pytest
 from genai_prices import Usage as TableUsage
 from genai_prices import calc_price
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from zg_core._prices import price_of, price_table_version, worst_case
+from zg_core._prices import price_table_version, rates_of, stated_rates
 from zg_core.usage import Usage
 
 MODELS = (
@@ -24,6 +24,9 @@ MODELS = (
     "deepseek:deepseek-chat",
     "perplexity:sonar-deep-research",  # reasoning and requests have their own price
 )
+
+HALF_PAST = datetime(2026, 11, 24, 16, 45, tzinfo=UTC)
+"""When one of them is cheap: from half past four until half past midnight."""
 
 
 @st.composite
@@ -41,7 +44,12 @@ def usages(draw: st.DrawFn) -> Usage:
     )
 
 
-def table_price(model: str, usage: Usage) -> float:
+moments = st.datetimes(datetime(2026, 1, 1), datetime(2026, 12, 31)).map(
+    lambda naive: naive.replace(tzinfo=UTC)
+)
+
+
+def table_price(model: str, usage: Usage, at: datetime) -> float:
     """What genai-prices itself says."""
     provider, _, name = model.partition(":")
     counted = TableUsage(
@@ -51,24 +59,28 @@ def table_price(model: str, usage: Usage) -> float:
         output_tokens=usage.output_tokens,
         output_reasoning_tokens=usage.reasoning_tokens,
     )
-    now = datetime.now(UTC)
-    price = calc_price(counted, name, provider_id=provider, genai_request_timestamp=now)
+    price = calc_price(counted, name, provider_id=provider, genai_request_timestamp=at)
     return float(price.total_price)
 
 
-@given(st.sampled_from(MODELS), usages())
-def test_a_price_is_what_the_table_says(model: str, usage: Usage) -> None:
-    assert price_of(model, usage) == pytest.approx(table_price(model, usage))
+@given(st.sampled_from(MODELS), usages(), moments)
+@example("deepseek:deepseek-chat", Usage(output_tokens=1, calls=1), HALF_PAST)
+def test_a_price_is_what_the_table_says(model: str, usage: Usage, at: datetime) -> None:
+    rates = rates_of(model, at.timestamp())
+
+    assert rates is not None
+    assert rates.price(usage) == pytest.approx(table_price(model, usage, at))
 
 
 @given(st.sampled_from(MODELS), usages(), st.integers(0, 10_000))
 def test_no_call_costs_more_than_the_worst_case(
     model: str, usage: Usage, slack: int
 ) -> None:
-    most = worst_case(model, usage.input_tokens + slack, usage.output_tokens + slack)
+    rates = rates_of(model)
 
-    assert most is not None
-    assert price_of(model, usage) <= most * (1 + 1e-9)
+    assert rates is not None
+    most = rates.most(usage.input_tokens + slack).nanos(usage.output_tokens + slack)
+    assert round(rates.price(usage) * 1e9) <= most
 
 
 @pytest.mark.parametrize(
@@ -83,8 +95,24 @@ def test_no_call_costs_more_than_the_worst_case(
     ],
 )
 def test_an_unknown_model_has_no_price_rather_than_none(model: str) -> None:
-    assert price_of(model, Usage(input_tokens=1, calls=1)) is None
-    assert worst_case(model, 1, 1) is None
+    assert rates_of(model) is None
+
+
+def test_what_the_user_leaves_out_of_a_price_is_the_price_of_input() -> None:
+    usage = Usage(
+        input_tokens=1000,
+        cached_input_tokens=400,
+        cache_write_tokens=100,
+        output_tokens=10,
+        reasoning_tokens=5,
+        calls=1,
+    )
+    plain = {"input_per_million": 1.0, "output_per_million": 2.0}
+    cached = {**plain, "cached_per_million": 0.0, "cache_write_per_million": 2.0}
+
+    assert stated_rates(plain).price(usage) == pytest.approx(0.00102)
+    assert stated_rates(cached).price(usage) == pytest.approx(0.00072)
+    assert stated_rates(cached).most(1000).nanos(10) == 2_020_000
 
 
 def test_the_table_names_its_version() -> None:

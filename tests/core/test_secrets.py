@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import zg_core as zg
-from zg_core._secrets import Secrets, looks_secret
+from zg_core._secrets import Secrets, looks_secret, password_in, without_password
 
 
 def holding(*values: str) -> Secrets:
@@ -88,3 +88,37 @@ def test_what_the_environment_names_a_secret_is_one(
     text = Secrets.of_process().redact(f"canary-of-the-environment {others}")
 
     assert text == f"[secret] {others}"
+
+
+def test_the_password_of_an_address_is_a_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:canary-of-a-proxy@proxy.test:8080")
+    monkeypatch.setenv("ADDRESS", "http://no-password@proxy.test/a:b@c")
+
+    text = Secrets.of_process().redact("canary-of-a-proxy, no-password, b")
+
+    assert text == "[secret], no-password, b"
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("postgresql://me:hunter2@db/zg", "postgresql://me:[secret]@db/zg"),
+        (
+            "postgresql://db/zg?a=1&password=hunter2&b=2",
+            "postgresql://db/zg?a=1&password=[secret]&b=2",
+        ),
+    ],
+)
+def test_an_address_is_shown_without_its_password(address: str, shown: str) -> None:
+    assert password_in(address) == "hunter2"
+    assert without_password(address) == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["sqlite", "sqlite:///runs.db", "postgresql://me@db/zg?host=x", "a:b@c"]
+)
+def test_a_text_without_a_password_is_shown_as_it_is(text: str) -> None:
+    assert password_in(text) is None
+    assert without_password(text) == text

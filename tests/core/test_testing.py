@@ -1,9 +1,13 @@
-"""What those who test plugins get: runs, hosts, sites, fixtures and standard tests."""
+"""What those who test plugins get: runs, hosts, sites, fixtures and standard tests.
+
+One file, since they are used together.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -19,7 +23,10 @@ from installing import GOOD
 from installing import Site as Installed
 
 import zg_core as zg
-from zg_core._schema import argument_errors, parameters_of
+from zg_core._codec import digest
+from zg_core._schema import parameters_of
+from zg_core._validation import argument_errors
+from zg_core.recordings import dump_recording
 from zg_core.testing import (
     PluginConformance,
     ScriptedProvider,
@@ -34,6 +41,7 @@ from zg_core.testing.conformance.arguments import fitting_values
 from zg_core.testing.conformance.base import Conformance, for_any, level
 from zg_core.testing.conformance.timing import stops, within
 
+PLUGIN_NAME = "zg_core._pytest_plugin"
 PLUGIN = Path(zg.__file__ or "").parent / "_pytest_plugin.py"
 
 
@@ -197,10 +205,100 @@ def test_the_plugin_imports_nothing_and_works_without_autoload(
     assert "2 passed" in done.stdout, done.stdout + done.stderr
 
 
+RECORDED = """
+import dataclasses
+import pytest
+import zg_core as zg
+from zg_core.testing import Fault, ScriptedProvider
+
+class Ask:
+    asked = "{objective}?"
+
+    async def run(self, ctx):
+        text = self.asked.format(objective=ctx.objective)
+        return zg.Reply(output=(await ctx.complete([zg.Message.user(text)])).text)
+
+class Plugin:
+    @zg.hookimpl
+    def zg_register_agents(self):
+        return [zg.AgentSpec(name="asker", factory=Ask)]
+
+@pytest.mark.zg_recording("data/run.zgrun")
+def test_the_same(zg_recorded_run):
+    assert zg_recorded_run(None, None, Plugin()).output == "Hello."
+
+@pytest.mark.zg_recording("data/run.zgrun")
+def test_live(zg_recorded_run):
+    result = zg_recorded_run(None, "Bye", Plugin(), live=True, answers=["Good bye."])
+    assert result.output == "Good bye."
+
+@pytest.mark.zg_recording("data/run.zgrun")
+def test_edited(zg_recorded_run, monkeypatch):
+    monkeypatch.setattr(Ask, "asked", "What is {objective}?")
+    zg_recorded_run(None, None, Plugin())
+
+def test_without_a_marker(zg_recorded_run):
+    pass
+
+def test_a_server(zg_wire_server, zg_run):
+    zg_wire_server.answers += [Fault(status=429, retry_after=0), "Hello."]
+    here = {"openai": {"base_url": f"{zg_wire_server.url}/v1", "api_key": "any"}}
+    config = zg.Config(plugins_config={"builtin": here})
+    result = zg_run("builtin:engineer", "Say it", config=config, model="openai:any")
+    assert len(zg_wire_server.requests) == 2
+"""
+
+
+def test_a_recorded_run_is_a_fixture_and_a_difference_is_shown(tmp_path: Path) -> None:
+    workflow = zg.Workflow("w", (zg.Step("ask", agent="asker"),))
+    accepted = zg.RunAccepted(
+        seq=1, at="t", run_id="r", objective="Say hello", workflow=workflow
+    )
+    request = zg.Request(model="", messages=(zg.Message.user("Say hello?"),))
+    answered = zg.ModelAnswered(
+        seq=2,
+        at="t",
+        run_id="r",
+        step="ask",
+        call_key=f"ask:{digest(request)[:32]}:1",
+        model="openai:gone",
+        response=zg.Response(message=zg.Message.assistant("Hello.")),
+        cost_usd=1.0,
+        duration_seconds=1.0,
+    )
+    recording = zg.Recording(
+        events=(accepted, answered), requests={answered.call_key: request}
+    )
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/run.zgrun").write_text("".join(dump_recording(recording)))
+    (tmp_path / "test_recorded.py").write_text(RECORDED)
+
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "--strict-markers"),
+            *("-p", PLUGIN_NAME, "-p", "no:cacheprovider"),
+            *("-c", os.devnull, "--rootdir", str(tmp_path), str(tmp_path)),
+        ],
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+    )
+
+    assert "1 failed, 3 passed, 1 error" in done.stdout, done.stdout + done.stderr
+    shown = re.findall(r"^E +([-+].*)$", done.stdout, re.MULTILINE)
+    assert shown == [
+        "--- recorded",
+        "+++ asked now",
+        "-Say hello?",
+        "+What is Say hello?",
+    ]
+    assert "zg_recorded_run needs a recorded run: mark the test" in done.stdout
+
+
 def test_the_plugin_is_thin() -> None:
     lines = [line for line in PLUGIN.read_text().splitlines() if line.strip()]
 
-    assert len(lines) < 20
+    assert len(lines) < 25
 
 
 # -- Standard tests --------------------------------------------------------------------

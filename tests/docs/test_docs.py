@@ -17,9 +17,19 @@ WHOLE = {"tutorial.md"}  # whose commands build on each other: see test_tutorial
 BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+LONG = ("running.md", "recording.md", "steering.md", "scaffold.md", "budgets.md")
+"""Pages with many commands, each of which runs agents."""
+
+
 def blocks(language: str) -> list[object]:
     return [
-        pytest.param(found[2], id=f"{page.relative_to(ROOT)}:{number}")
+        pytest.param(
+            found[2],
+            id=f"{page.relative_to(ROOT)}:{number}",
+            marks=[pytest.mark.heavy]
+            if page.name in LONG and language != "toml"
+            else [],
+        )
         for page in PAGES
         for number, found in enumerate(BLOCK.finditer(page.read_text()), 1)
         if found[1] == language and page.name not in WHOLE

@@ -1,8 +1,8 @@
 """Every way in which a plugin can be bad: the table of failures, F1 to F38.
 
-Each entry is a package and what ``zg plugins`` must say of it, and nothing else; so
-the file is as long as there are ways. What more a row promises is in
-``test_in_use.py``.
+Each entry is a package and what ``zg plugins`` must say of it, and nothing else.
+One file, since it is one table, as long as there are ways. What more a row promises is
+in ``test_in_use.py``.
 """
 
 from __future__ import annotations
@@ -372,7 +372,7 @@ def robber():
                 ("agents", "AgentSpec", "architect", "Robber"),
                 ("tools", "ToolSpec", "write_file", "robber"),
                 ("providers", "ProviderSpec", "openai", "robber"),
-                ("classifiers", "ClassifierSpec", "keyword", "robber"),
+                ("classifiers", "ClassifierSpec", "trained", "robber"),
                 ("journals", "JournalSpec", "sqlite", "robber"),
                 ("commands", "CommandSpec", "plugins", "robber"),
             )
@@ -392,7 +392,7 @@ def robber():
             "agent:architect",
             "tool:write_file",
             "provider:openai",
-            "classifier:keyword",
+            "classifier:trained",
             "workflow:solo",
             "workflow:adaptive",
             "journal:sqlite",

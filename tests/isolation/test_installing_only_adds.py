@@ -24,6 +24,8 @@ SLOW = (
     ("run", "Debug the login and test the API", "--json"),
     ("run", "Dream of the weather", "--json"),
     ("run", "Say hi", "--workflow", "strategic", "--json"),
+    # One step after the other, so that its events are in one order.
+    ("run", "Say hi", "--workflow", "sequential", "--json"),
     ("runs", "show", "last", "--events", "--json"),
 )
 
@@ -81,7 +83,7 @@ class Theirs:
 @pytest.mark.parametrize(
     "commands",
     [
-        pytest.param(QUICK, id="quick"),
+        pytest.param(QUICK, id="quick", marks=pytest.mark.heavy),
         pytest.param(SLOW, id="slow", marks=pytest.mark.heavy),
     ],
 )

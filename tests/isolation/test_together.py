@@ -26,8 +26,8 @@ AGENTS = ("goodie", "architect")
 each = pytest.mark.parametrize(
     "names",
     [
-        pytest.param(names, id=f"{len(names)} of them", marks=marks)
-        for names, marks in ((ALL, ()), *((some, pytest.mark.heavy) for some in SOME))
+        pytest.param(names, id=f"{len(names)} of them", marks=pytest.mark.heavy)
+        for names in (ALL, *SOME)
     ],
 )
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+import journal_databases
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal_child import accepted, progressed
 from laws.strategies import unhurried
 
-from zg_core import MemoryJournal, Progressed, RunBusyError
+from zg_core import MemoryJournal, Progressed, RunBusyError, RunNotFoundError
 from zg_core.journals import Journal
+from zg_plugins_builtin.journals.postgres import PostgresJournal
 from zg_plugins_builtin.journals.sqlite import SqliteJournal
 
 Act: TypeAlias = Literal["claim", "release", "append", "append two", "ride", "pause"]
@@ -99,6 +102,29 @@ def test_there_are_no_gaps_and_no_foreign_writes_in_a_file(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "runs.db"
         asyncio.run(check(lambda: SqliteJournal(path, lease_seconds=0), first, second))
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """The address of a PostgreSQL database."""
+    with journal_databases.server() as server:
+        yield journal_databases.created(server)
+
+
+@pytest.mark.heavy
+@settings(unhurried, max_examples=40)
+@given(first=ACTS, second=ACTS)
+def test_there_are_no_gaps_and_no_foreign_writes_on_a_server(
+    address: str, first: Sequence[Act], second: Sequence[Act]
+) -> None:
+    async def empty() -> None:
+        journal = PostgresJournal(address)
+        with suppress(RunNotFoundError):
+            await journal.delete("a")
+        await journal.close()
+
+    asyncio.run(empty())
+    asyncio.run(check(lambda: PostgresJournal(address, lease_seconds=0), first, second))
 
 
 @unhurried

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from zg_core import (
     ErrorInfo,
     Event,
+    RouteChosen,
     RunAccepted,
     RunFinished,
     RunResumed,
@@ -23,6 +24,7 @@ from zg_core import (
     Workflow,
 )
 from zg_core._machine import RunState, advance, fold, outcome, ready
+from zg_core.running.replay import Recorded
 
 FAULT = ErrorInfo(type="RunError", cause="it broke")
 
@@ -172,3 +174,50 @@ def _end(events: list[Event]) -> RunFinished:
 
 def _meaning(state: RunState) -> object:
     return state.status, state.output, {n: s.output for n, s in state.steps.items()}
+
+
+ROUTED = Workflow(
+    "w", (Step("a", agent="a"), Step("b", agent="b", needs=("a",))), routed=True
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from("abz"), st.sampled_from(["p:a", "p:b", "p:Not"])),
+    st.lists(st.lists(st.sampled_from(["p:a", "p:b", "p:Not", ""])), max_size=3),
+)
+def test_every_choice_of_agents_is_believed_as_far_as_it_goes(
+    agents: dict[str, str], choices: list[list[str]]
+) -> None:
+    started = replace(begin(ROUTED)[1], agents=agents)  # type: ignore[call-arg]
+    state = fold([RunAccepted(seq=1, objective="x", workflow=ROUTED), started])
+
+    for choice in choices:
+        event = RouteChosen(
+            seq=state.seq + 1,
+            classifier="c",
+            label="l",
+            probability=None,
+            reason="",
+            agents=tuple(choice),
+        )
+        state = advance(state, event)
+        assert state.route is event
+        assert {step.name for step in state.workflow.steps} <= state.steps.keys()
+
+
+@given(
+    st.lists(
+        st.builds(
+            lambda make, path: make(path),
+            st.sampled_from(
+                [
+                    lambda path: StepFinished(step=path, output=1, call_key="a:1:1"),
+                    lambda path: StepFailed(step=path, error=FAULT, call_key="a:1:1"),
+                ]
+            ),
+            st.sampled_from(["a", "a@2", "", "/", "a/", "a[0]", "a/b.1f", "["]),
+        )
+    )
+)
+def test_records_are_taken_in_whatever_path_they_have(events: list[Event]) -> None:
+    Recorded(events)

@@ -53,7 +53,8 @@ def test_whatever_it_is_called_the_project_is_consistent(
         if path.endswith(".py"):
             ast.parse(text)
         if "example" not in names.thing:
-            assert "example" not in (path + text).lower()
+            ours = text.replace("examples=", "")  # a field of a spec
+            assert "example" not in (path + ours).lower()
     back = render(names, kind, "0.1")["pyproject.toml"]
     assert f'name = "{names.distribution}"' in back
     assert f'{names.thing} = "{names.package}.plugin"' in back

@@ -160,6 +160,16 @@ def test_a_route_is_the_classifiers(environment: Environment) -> None:
     assert done["route"]["label"] == "creative"
 
 
+def test_a_classifiers_labelled_objectives_come_with_it(
+    environment: Environment,
+) -> None:
+    done = environment.zg("route", "eval", "--classifier", "my-classifier")
+
+    [scores] = done["classifiers"]
+    assert done["data"] == "zg_my_classifier:objectives.jsonl"
+    assert (scores["count"], scores["accuracy"]) == (5, 0.8)
+
+
 def test_the_exporter_is_told_of_a_run(
     environment: Environment, model: dict[str, str]
 ) -> None:

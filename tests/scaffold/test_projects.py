@@ -38,6 +38,7 @@ def site(folder: Path, projects: dict[str, Path]) -> Site:
 LAWS = ("any", "breaks", "alone", "whatever", "schema", "mix", "long", "leaves", "json")
 
 
+@pytest.mark.heavy
 def test_their_own_tests_pass(projects: dict[str, Path], site: Site) -> None:
     """All in one process, and without what takes long, as the heavy tests do it."""
     tests = [str(project / "tests") for project in projects.values()]
@@ -83,10 +84,8 @@ sys.exit(max(codes))
         assert f"zg-{name_of(kind)}:{name_of(kind)}" in words
 
 
-@pytest.mark.parametrize(
-    "kind", [kind if kind == "agent" else pytest.param(kind, marks=pytest.mark.heavy)
-             for kind in KINDS]
-)  # fmt: skip
+@pytest.mark.heavy
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_types_are_right(
     folder: Path, projects: dict[str, Path], site: Site, kind: str
 ) -> None:

@@ -11,17 +11,21 @@ import click
 from zg_core._secrets import Secrets
 
 from ._failures import Failures
+from ._garbage import seldom_collected
 from ._groups import RootGroup
 from ._invocation import Invocation, current_invocation, json_option
 from ._output import Output
 from ._overriding import read_overrides
+from ._servers import text_or_nothing
 from ._streams import own_streams
 
 __all__ = ["current_invocation", "json_option", "main", "zg"]
 
 _CORE = {
     "run": ("zg_core.cli.run:run", "Work on an objective."),
+    "chat": ("zg_core.cli.chat:chat", "Talk with one agent."),
     "runs": ("zg_core.cli.runs:runs", "List, show, resume and end runs."),
+    "drill": ("zg_core.cli.drill:drill", "Do it with faults, and see what it bears."),
     "route": ("zg_core.cli.route:route", "Show which agents an objective gets."),
     "agents": ("zg_core.cli.listings:agents", "List agents."),
     "tools": ("zg_core.cli.listings:tools", "List tools."),
@@ -30,13 +34,21 @@ _CORE = {
     "exporters": ("zg_core.cli.listings:exporters", "List exporters."),
     "guardrails": ("zg_core.cli.listings:guardrails", "List guardrails."),
     "runtimes": ("zg_core.cli.listings:runtimes", "List runtimes."),
-    "workflows": ("zg_core.cli.listings:workflows", "List and show workflows."),
+    "workflows": ("zg_core.cli.workflows:workflows", "List, show, check, begin them."),
     "plugin": ("zg_core.cli.plugin:plugin", "Make, install and switch off plugins."),
     "plugins": ("zg_core.cli.plugins:plugins", "List plugins, and what is wrong."),
     "config": ("zg_core.cli.config:config", "Show and change the configuration."),
     "doctor": ("zg_core.cli.doctor:doctor", "Check that everything is in place."),
     "x": ("zg_core.cli._groups:plugin_commands", "Call a command of any plugin."),
 }
+
+_ON_SERVERS = frozenset(
+    {
+        *("agents", "chat", "classifiers", "drill", "exporters", "guardrails"),
+        *("providers", "route", "run", "runs", "runtimes", "tools", "workflows"),
+    }
+)
+"""What is about runs, and so about a server's where one is named."""
 
 _EXAMPLE = """\b
 Example:
@@ -54,7 +66,7 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
         ctx.exit()
 
 
-@click.group(cls=RootGroup, core=_CORE, epilog=_EXAMPLE)
+@click.group(cls=RootGroup, core=_CORE, on_servers=_ON_SERVERS, epilog=_EXAMPLE)
 @click.option(
     "-p",
     "plugins",
@@ -76,6 +88,13 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     callback=read_overrides,
     help="Put a plugin's thing in the place of another one for this command: "
     "agent:planner=zg-better:planner.",
+)
+@click.option(
+    "--server",
+    metavar="ADDRESS",
+    callback=text_or_nothing,
+    help="Have it done by a server, such as https://zg.example.com, whose key is in "
+    "ZEROGRAVITY_API_KEY; none is this machine. Else as ZEROGRAVITY_SERVER says.",
 )
 @click.option("--debug", is_flag=True, help="Show where an error comes from.")
 @click.option(
@@ -101,7 +120,7 @@ def main(args: Sequence[str] | None = None) -> int:
     if "_ZG_COMPLETE" in os.environ:  # a shell asks what could come next
         output = Output(sys.stdout, sys.stderr, as_json=False)
         zg.main(given, "zg", obj=Invocation(output, secrets))
-    with own_streams(secrets) as (stdout, stderr):
+    with seldom_collected(), own_streams(secrets) as (stdout, stderr):
         # Also for what is wrong before the option was read.
         words = given[: given.index("--")] if "--" in given else given
         output = Output(stdout, stderr, as_json="--json" in words)

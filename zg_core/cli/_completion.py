@@ -13,7 +13,7 @@ from ._invocation import current_invocation
 if TYPE_CHECKING:
     from zg_core.registry import Kind
 
-__all__ = ["complete"]
+__all__ = ["complete", "complete_workflow"]
 
 
 def complete(
@@ -37,3 +37,11 @@ def complete(
         ]
 
     return names
+
+
+def complete_workflow(
+    ctx: click.Context, param: click.Parameter, typed: str
+) -> list[CompletionItem]:
+    """Complete the name of a workflow, or else that of a file."""
+    names = complete("workflow")(ctx, param, typed)
+    return names or [CompletionItem(typed, type="file")]

@@ -37,6 +37,12 @@ class Elsewhere:
             InputError: If the command has options that no other process would know.
         """
         offer = engine.host.find("runtime", name)
+        if invocation.drilling:
+            raise InputError(
+                "a drill holds for this process only, and with --runtime another one "
+                "does the run",
+                "leave --runtime out",
+            )
         if any(value is not None for value in invocation.overrides.values()):
             raise InputError(
                 "options before the command hold for this process only, and with "
@@ -64,5 +70,5 @@ class Elsewhere:
         output.document({"run_id": run_id, "runtime": self.name, "where": str(where)})
         output.say(f"run {run_id} is done by {self.name}: {where}")
         output.say("watch it with:")
-        output.say(f"  zg runs show {run_id}")
+        output.say(f"  zg runs watch {run_id}")
         return 0

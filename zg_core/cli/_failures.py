@@ -6,7 +6,7 @@ from types import TracebackType
 
 import click
 
-from zg_core._isolation import describe, traceback_of
+from zg_core._isolation import describe
 from zg_core.errors import InputError, ZeroGravityError
 
 from ._invocation import Invocation
@@ -40,8 +40,7 @@ class Failures:
         if error is None or isinstance(error, SystemExit):
             return False
         output = self._invocation.output
-        if self._invocation.debug:
-            output.note(traceback_of(error).rstrip())
+        self._invocation.trace(error)
         match error:
             case KeyboardInterrupt() | click.Abort():
                 self.exit_code = _INTERRUPTED

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import import_module
+from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,12 +15,21 @@ from zg_core._names import nearest
 from zg_core.errors import AmbiguousNameError, PluginError, UnknownNameError
 
 from ._invocation import Invocation, current_invocation
+from ._servers import on_server, server_for
 
 if TYPE_CHECKING:
     from zg_core.plugins import PluginHost
     from zg_core.registry import Contribution
 
-__all__ = ["Command", "Group", "PluginCommands", "RootGroup", "plugin_commands"]
+__all__ = [
+    "Command",
+    "CommandWithCommands",
+    "Group",
+    "PluginCommands",
+    "RootGroup",
+    "complete_command",
+    "plugin_commands",
+]
 
 
 def _show_help(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -43,6 +53,53 @@ class Group(click.Group, Command):
     """A group of such commands."""
 
     command_class = Command
+
+
+class CommandWithCommands(Group):
+    """A command with an argument of its own, and commands below it.
+
+    Only the exact word is one of them; whatever else comes first is the argument.
+    """
+
+    allow_extra_args = False
+    allow_interspersed_args = True
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take the arguments as the command's own, or leave them to one below it."""
+        rest = list(dropwhile("--json".__eq__, args))
+        if rest and rest[0] in self.commands:
+            ctx.args = rest
+            return rest
+        return click.Command.parse_args(self, ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Do one of both."""
+        if not ctx.args:
+            return click.Command.invoke(self, ctx)
+        name, command, args = self.resolve_command(ctx, ctx.args)
+        assert command is not None
+        with command.make_context(name, args, parent=ctx) as below:
+            return command.invoke(below)
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the parameters; a command below, in its usage, has none of them."""
+        return super().get_params(ctx) if ctx.command is self else []
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Return the pieces of the command's own usage."""
+        return click.Command.collect_usage_pieces(self, ctx)
+
+
+def complete_command(
+    ctx: click.Context, _: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Return the commands that may stand in the place of such an argument."""
+    assert isinstance(ctx.command, Group)
+    return [
+        CompletionItem(name, help=command.get_short_help_str())
+        for name, command in ctx.command.commands.items()
+        if name.startswith(incomplete)
+    ]
 
 
 class _Listed(Group):
@@ -82,13 +139,20 @@ class RootGroup(_Listed):
     Args:
         core: Each command of the core: where it is, as ``module:attribute``, and a
             sentence about it.
+        on_servers: Those commands of the core that are about runs, and so about a
+            server's where the configuration names one.
     """
 
     def __init__(
-        self, *args: Any, core: Mapping[str, tuple[str, str]], **kwargs: Any
+        self,
+        *args: Any,
+        core: Mapping[str, tuple[str, str]],
+        on_servers: Collection[str] = (),
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._core = core
+        self._on_servers = on_servers
 
     def invoke(self, ctx: click.Context) -> Any:
         """Take up the options first: they say where the command may come from."""
@@ -116,7 +180,13 @@ class RootGroup(_Listed):
         Raises:
             UnknownNameError: If neither the core nor a plugin has it.
             PluginError: If a plugin has it and it is broken.
+            InputError: If a server is named, and it cannot be done there.
         """
+        if not ctx.resilient_parsing:
+            invocation = current_invocation(ctx)
+            server = server_for(invocation, about_runs=name in self._on_servers)
+            if server is not None:
+                return _load(invocation, *on_server(invocation, server, name))
         if name in self._core:
             module, _, attribute = self._core[name][0].partition(":")
             found: click.Command = getattr(import_module(module), attribute)

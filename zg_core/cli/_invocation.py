@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from zg_core._isolation import traceback_of
 from zg_core._names import plugin_id
-from zg_core._secrets import Secrets, looks_secret
+from zg_core._secrets import Secrets, looks_secret, password_in
 
 from ._output import Output
 
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
     from zg_core.engine import Engine
     from zg_core.plugins import PluginHost
 
-__all__ = ["Invocation", "current_invocation", "json_option"]
+    from ._drilling import Drilling
+
+__all__ = ["HERE", "Invocation", "current_invocation", "json_option"]
+
+HERE = "none"
+"""What is said in the place of a server's address for this machine."""
 
 
 class Invocation:
@@ -32,6 +38,7 @@ class Invocation:
         debug: Whether an error shows where it comes from.
         overrides: What the options before the command say, by dotted key.
         hosts: What loaded plugins, which are told when the command is over.
+        drilling: The drill that the command is under, if any.
     """
 
     def __init__(self, output: Output, secrets: Secrets) -> None:
@@ -40,6 +47,7 @@ class Invocation:
         self.debug = False
         self.overrides: dict[str, object] = {}
         self.hosts: list[PluginHost] = []
+        self.drilling: Drilling | None = None
         self._host: PluginHost | None = None
         self._builtin: PluginHost | None = None
         self._shown: PluginHost | None = None
@@ -52,6 +60,7 @@ class Invocation:
         strict_plugins: bool,
         locked: bool,
         override: Mapping[str, str],
+        server: str | None,
         debug: bool,
     ) -> None:
         """Take up the options before the command; of two about a plugin the later."""
@@ -65,8 +74,24 @@ class Invocation:
             "plugins.off": no_plugins or None,
             "plugins.strict": strict_plugins or None,
             "plugins.policy": "locked" if locked else None,
+            "server": server,
             **override,
         }
+
+    @property
+    def server(self) -> str | None:
+        """The address of the server to have things done by; `None` is this machine.
+
+        Raises:
+            ConfigError: If the configuration cannot be used as written.
+        """
+        server = self.config().server
+        return None if server == HERE else server
+
+    def trace(self, error: BaseException) -> None:
+        """Show where an error comes from, if that was asked for."""
+        if self.debug:
+            self.output.note(traceback_of(error).rstrip())
 
     def config(self, overrides: Mapping[str, object] | None = None) -> Config:
         """Return the configuration; *overrides* are options of the command itself.
@@ -79,6 +104,8 @@ class Invocation:
         config = load_config({**self.overrides, **(overrides or {})})
         for secret in _secrets_in(config.plugins_config):
             self.secrets.add(secret)
+        if config.server and (password := password_in(config.server)):
+            self.secrets.add(password)
         return config
 
     def host(self) -> PluginHost:
@@ -127,13 +154,21 @@ class Invocation:
         from ._diagnostics import note_diagnostics
         from ._logs import logging_to
 
-        opened = Engine.open(config=config, journal=journal, secrets=self.secrets)
+        drilling = self.drilling
+        opened = Engine.open(
+            config=config,
+            journal=journal,
+            secrets=self.secrets,
+            drill=drilling.drill if drilling else None,
+        )
         host: PluginHost | None = None
         with logging_to(self.output.stderr, debug=self.debug):
             try:
                 async with opened as engine:
                     host = engine.host
                     yield engine
+                    if drilling:
+                        await drilling.look_at(engine)
             finally:  # when it is closed, exporters have lost what they lose
                 if host is not None:
                     note_diagnostics(self.output, host)
@@ -171,3 +206,5 @@ def _secrets_in(table: Mapping[str, Any]) -> Iterator[str]:
             yield from _secrets_in(value)
         elif isinstance(value, str) and looks_secret(name):
             yield value
+        elif isinstance(value, str) and (password := password_in(value)):
+            yield password

@@ -35,12 +35,16 @@ class Output:
         stdout: Where results go.
         stderr: Where everything about the command itself goes.
         as_json: Whether the result is one JSON document and nothing else.
+
+    Attributes:
+        one_line: Whether each document, an error as well, is a line of its own.
     """
 
     def __init__(self, stdout: TextIO, stderr: TextIO, *, as_json: bool) -> None:
         self.stdout = stdout
         self.stderr = stderr
         self.as_json = as_json
+        self.one_line = False
 
     @property
     def terminal(self) -> bool:
@@ -49,15 +53,29 @@ class Output:
 
     def document(self, value: Json) -> None:
         """Print a JSON value, if JSON was asked for."""
-        if self.as_json:
+        if self.one_line:
+            self.line(value)
+        elif self.as_json:
             unicode = (self.stdout.encoding or "").lower().startswith("utf")
             text = json.dumps(value, indent=2, ensure_ascii=not unicode, default=str)
             self.stdout.write(f"{text}\n")
+
+    def line(self, value: Json) -> None:
+        """Print a JSON value on a line of its own, at once, if JSON was asked for."""
+        if self.as_json:
+            self.stdout.write(f"{json.dumps(value, default=str)}\n")
+            self.stdout.flush()
 
     def say(self, text: str = "") -> None:
         """Print a line of the result for people; nothing if JSON was asked for."""
         if not self.as_json:
             self.stdout.write(f"{plain(text)}\n")
+            self.stdout.flush()
+
+    def write(self, text: str) -> None:
+        """Print a piece of the result for people, which goes on with the next."""
+        if not self.as_json:
+            self.stdout.write(plain(text))
             self.stdout.flush()
 
     def note(self, text: str) -> None:
@@ -91,26 +109,37 @@ class Output:
         except OSError:  # standard output takes no more
             in_words = True
         if in_words:
-            self.note(f"error: {error.cause}")
-            for line in error.remedy.splitlines():
+            first, *rest = error.cause.splitlines() or [""]
+            self.note(f"error: {first}")
+            for line in (*rest, *error.remedy.splitlines()):
                 self.note(f"  {line}")
 
     @contextmanager
-    def bar(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
+    def bar(
+        self, label: str, total: int, *, of_bytes: bool = True
+    ) -> Iterator[Callable[[int], None]]:
         """Show how far something is; yields what is told each further amount.
 
         Args:
             label: What is going on.
-            total: What all the amounts come to, in bytes.
+            total: What all the amounts come to.
+            of_bytes: Whether they are bytes, or else things.
         """
         if not self.stderr.isatty():
             self.note(label)
             yield lambda _: None
             return
         from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+        )
 
-        columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn()
+        amounts = DownloadColumn() if of_bytes else MofNCompleteColumn()
+        columns = TextColumn("{task.description}"), BarColumn(), amounts
         with Progress(*columns, console=Console(file=self.stderr)) as progress:
             task = progress.add_task(plain(label), total=total)
             yield lambda amount: progress.advance(task, amount)

@@ -13,18 +13,20 @@ from zg_core._codec import event_document
 from zg_core._machine import fold
 from zg_core.engine import Engine
 from zg_core.errors import InputError, RunNotFoundError
-from zg_core.events import Event, RunStatus
+from zg_core.events import Event, RunAccepted, RunRewound, RunStatus
 from zg_core.journals import RunSummary
 from zg_core.provenance import Explanation, explain
 from zg_core.results import result_of
 from zg_core.running.run import DONE
 
+from ._bounds import Bounds
 from ._doing import do
 from ._invocation import Invocation
 from ._output import Output
-from ._report import print_result, print_steps
+from ._report import CUT_OFF, print_result, print_spending, print_steps
 from ._retention import forget_older
-from ._words import in_words, local_time, model_line
+from ._said import command_for, in_short, name_of_user
+from ._words import in_words, local_time, model_line, on_one_line, place
 
 __all__ = [
     "cancel_run",
@@ -33,6 +35,7 @@ __all__ = [
     "remove_runs",
     "resume_run",
     "show_run",
+    "status_of",
     "whole_id",
 ]
 
@@ -64,26 +67,54 @@ async def list_runs(
 
 
 def _status(run: RunSummary) -> str:
-    return "cut off" if run.status == "running" and not run.owned else run.status
+    return CUT_OFF if run.status == "running" and not run.owned else run.status
+
+
+async def status_of(engine: Engine, run_id: str) -> str:
+    """Return a run's status as people are told it: that it is cut off as well."""
+    running = await engine.journal.list(limit=sys.maxsize, status="running")
+    for run in running:
+        if run.run_id == run_id:
+            return _status(run)
+    return (await engine.result(run_id)).status
 
 
 async def show_run(invocation: Invocation, name: str, *, events: bool) -> None:
     """Print what a run did, or all that happened in it."""
     output = invocation.output
     async with invocation.engine(invocation.config()) as engine:
-        happened = await engine.journal.read(await whole_id(engine, name))
+        run_id = await whole_id(engine, name)
+        status = await status_of(engine, run_id)
+        happened = await engine.journal.read(run_id)
     if events:
         _print_events(output, happened)
         return
     result = result_of(fold(happened))
     output.document(result.document())
     output.say(f"{result.run_id}: {' '.join(result.objective.split()):.100}")
-    output.say(model_line(result.model, result.model_reason))
+    for text in _past(happened):
+        output.say(text)
+    output.say(model_line(result.model, result.model_reason, result.drill))
     print_steps(output, result)
+    print_spending(output, result)
+    if result.paused_for:
+        output.say(f"paused: {on_one_line(result.paused_for)}")
+    for question in result.questions:
+        output.say(f"waits: {in_short(question)}")
+        output.say(f"  {command_for(question)}")
     if result.error is not None:
-        output.say(f"error: {result.error.cause}")
-        output.say(f"  {result.error.remedy}")
-    print_result(output, result, happened)
+        output.say(f"error: {on_one_line(result.error.cause)}")
+        output.say(f"  {on_one_line(result.error.remedy)}")
+    print_result(output, result, happened, status=status)
+
+
+def _past(events: Sequence[Event]) -> Iterator[str]:
+    """Say where a run comes from, and where it was set back to."""
+    for event in events:
+        if isinstance(event, RunAccepted) and event.forked_from:
+            yield f"forked from {event.forked_from}"
+        elif isinstance(event, RunRewound):
+            yield f"{local_time(event.at)}: {in_words(event)}"
 
 
 def _print_events(output: Output, events: Sequence[Event]) -> None:
@@ -107,11 +138,11 @@ async def explain_run(invocation: Invocation, name: str) -> None:
         [
             (
                 deed.seq,
-                deed.step,
+                place(deed.step),
                 f"{deed.name}*" if deed.overridden else deed.name,
                 deed.plugin.version if deed.plugin else None,
                 deed.verb,
-                deed.what,
+                place(deed.what) if deed.kind == "agent" else deed.what,
                 deed.why[:200],
             )
             for deed in found.deeds
@@ -121,12 +152,21 @@ async def explain_run(invocation: Invocation, name: str) -> None:
 
 def _environment(found: Explanation) -> Iterator[tuple[str, str]]:
     yield "run", found.run_id
+    yield "status", found.status
+    for step, cause in found.missing.items():
+        yield "missing", f"{place(step)}: {on_one_line(cause)}"
+    if found.forked_from:
+        yield "forked", f"from {found.forked_from}"
+    for step in found.rewinds:
+        yield "set back", f"to before {step}"
     if not found.core:
         yield "", "nobody has begun it yet"
         return
     yield "core", f"zerogravity {found.core} (plugin API {found.api})"
     yield "python", found.python
     yield "policy", found.policy
+    if found.drill:
+        yield "drill", found.drill
     for plugin in found.plugins:
         digest = f", RECORD {plugin.record_sha256[:12]}" if plugin.record_sha256 else ""
         yield "plugin", f"{plugin.id} {plugin.version}{digest}"
@@ -134,7 +174,14 @@ def _environment(found: Explanation) -> Iterator[tuple[str, str]]:
         yield "override", f"* {name} in the place of {replaced}"
 
 
-async def resume_run(invocation: Invocation, name: str, *, stream: bool | None) -> int:
+async def resume_run(
+    invocation: Invocation,
+    name: str,
+    *,
+    stream: bool | None,
+    bounds: Bounds,
+    out: str | None,
+) -> int:
     """Do what is left of a run, and return the exit code."""
     output = invocation.output
     async with invocation.engine(invocation.config()) as engine:
@@ -142,7 +189,7 @@ async def resume_run(invocation: Invocation, name: str, *, stream: bool | None) 
         if (await engine.result(run_id)).status in DONE:
             output.say("it has ended, and nothing is left to do")
         deltas = output.terminal if stream is None else stream
-        return await do(engine, run_id, output, deltas=deltas)
+        return await do(engine, run_id, output, deltas=deltas, bounds=bounds, out=out)
 
 
 async def cancel_run(invocation: Invocation, name: str, *, reason: str) -> None:
@@ -150,9 +197,9 @@ async def cancel_run(invocation: Invocation, name: str, *, reason: str) -> None:
     output = invocation.output
     async with invocation.engine(invocation.config()) as engine:
         run_id = await whole_id(engine, name)
-        await engine.cancel(run_id, reason)
+        outcome = await engine.cancel(run_id, reason, by=name_of_user())
         status = (await engine.result(run_id)).status
-    output.document({"run_id": run_id, "status": status})
+    output.document({"run_id": run_id, "status": status, "done": outcome.done})
     said = "was asked to stop" if status == "running" else f"is {status}"
     output.say(f"run {run_id} {said}")
 
@@ -164,7 +211,11 @@ async def remove_runs(
     older_than: timedelta | None,
     ask: bool,
 ) -> None:
-    """Forget runs, by name or by age."""
+    """Forget runs, by name or by age.
+
+    Raises:
+        InputError: If one waits for people, and nobody says that it is meant.
+    """
     output = invocation.output
     async with invocation.engine(invocation.config()) as engine:
         found = [await whole_id(engine, name) for name in names]
@@ -173,12 +224,27 @@ async def remove_runs(
             if not click.confirm(f"Forget {what}?", err=True):
                 output.say("nothing was forgotten")
                 return
+        elif ask:
+            await _check_nobody_waits(engine, found)
         if older_than is not None:
-            found = await forget_older(engine, older_than)
+            unmeant = ask and not output.terminal
+            found = await forget_older(engine, older_than, paused=not unmeant)
         for run_id in found if names else ():
             await engine.journal.delete(run_id)
     output.document({"removed": found})
     output.say(f"forgot {len(found)} run{'s' * (len(found) != 1)}")
+
+
+async def _check_nobody_waits(engine: Engine, run_ids: Sequence[str]) -> None:
+    paused = await engine.journal.list(limit=sys.maxsize, status="paused")
+    waiting = {run.run_id for run in paused}
+    for run_id in run_ids:
+        if run_id in waiting:
+            raise InputError(
+                f"run {run_id!r} is paused, and waits for people",
+                f"forget it all the same: zg runs rm {run_id} --yes",
+                run_id=run_id,
+            )
 
 
 async def whole_id(engine: Engine, name: str) -> str:

@@ -12,12 +12,13 @@ from typing import cast
 
 from zg_core._choice import choose_model, parse_chain, resolve_model
 from zg_core._workspace import MAX_BYTES, objection
-from zg_core.config import Config, named_by
+from zg_core.config import Config, named_by, user_file
 from zg_core.engine import Engine
 from zg_core.errors import ConfigError, InputError, ProviderError
 from zg_core.exporters import Scrapable
 from zg_core.providers import Preparing
-from zg_core.running.accepting import check_objective, named_workflow
+from zg_core.recordings import Recording
+from zg_core.running.accepting import check_objective
 from zg_core.workflows import RunOptions, Workflow
 
 from ._doing import do
@@ -27,10 +28,12 @@ from ._output import Output
 from ._retention import forget_older
 from ._runs import whole_id
 from ._wanted import Wanted
+from ._workflow_files import workflow_called
 
 __all__ = [
     "choose",
     "configured_workflow",
+    "prepare",
     "read_files",
     "read_objective",
     "settled",
@@ -49,6 +52,7 @@ async def start(
     *,
     files: Mapping[str, bytes],
     follows: str | None = None,
+    replay: Recording | None = None,
 ) -> int:
     """Accept a run, do it, and return the exit code.
 
@@ -58,6 +62,8 @@ async def start(
         wanted: How.
         files: Files the agents may read, by name.
         follows: A run whose results this one goes on from, by part of its id.
+        replay: A recorded run whose answers this one is given; its workflow is done
+            and its models are named where the command line names none.
     """
     output = invocation.output
     config = settled(invocation, wanted)
@@ -73,17 +79,24 @@ async def start(
         )
         if wanted.metrics_port is not None:
             _serve_metrics(engine, wanted.metrics_port, output)
-        model, _ = choose(engine, options)
-        await _prepare(engine, model, output, download=wanted.download)
+        if replay is None or wanted.workflow or wanted.agent:
+            workflow = configured_workflow(engine)
+        else:
+            workflow = replay.workflow
+        if replay is None:
+            model, _ = choose(engine, options, workflow)
+        else:
+            model = _needed(replay, options)
+        await prepare(engine, model, output, download=wanted.download)
         run_id = await engine.accept(
-            config.workflow, objective, options=options, files=files
+            workflow, objective, options=options, files=files, replay=replay
         )
         if config.retention_days:
             await forget_older(engine, timedelta(days=config.retention_days))
         if elsewhere:
             return await elsewhere.submit(invocation, engine, run_id)
         deltas = output.terminal if wanted.stream is None else wanted.stream
-        return await do(engine, run_id, output, deltas=deltas)
+        return await do(engine, run_id, output, deltas=deltas, replay=replay)
 
 
 def settled(invocation: Invocation, wanted: Wanted) -> Config:
@@ -98,7 +111,7 @@ def settled(invocation: Invocation, wanted: Wanted) -> Config:
     return config
 
 
-def choose(engine: Engine, options: RunOptions) -> tuple[str, str]:
+def choose(engine: Engine, options: RunOptions, workflow: Workflow) -> tuple[str, str]:
     """Return the models a run will try, and why these; what the engine will find too.
 
     Raises:
@@ -106,7 +119,7 @@ def choose(engine: Engine, options: RunOptions) -> tuple[str, str]:
             Those that are built in cannot; what others need only they know.
     """
     host = engine.host
-    steps = configured_workflow(engine).steps
+    steps = workflow.steps
     agents = options.agents or tuple(s.agent for s in steps if not s.model)
     need_one = any(host.find("agent", agent).builtin for agent in agents)
     try:
@@ -117,15 +130,24 @@ def choose(engine: Engine, options: RunOptions) -> tuple[str, str]:
         return "", error.cause
 
 
+def _needed(replay: Recording, options: RunOptions) -> str:
+    """Return the models that a replayed run may ask; none if it asks nobody."""
+    return (options.model or replay.model) if replay.live else ""
+
+
 def configured_workflow(engine: Engine) -> Workflow:
     """Return the workflow that is configured, or asked for on the command line.
 
     Raises:
-        UnknownNameError: If there is none of that name; `ConfigError` if a variable
-            or a file says so.
+        UnknownNameError: If there is none of that name.
+        InputError: If it is in a file that cannot be read, or that is wrong.
+        ConfigError: If it is a variable or a file that says so.
     """
-    with named_by(engine.config, "workflow"):
-        return named_workflow(engine.config.workflow, engine.host)
+    config = engine.config
+    # The current folder is a repository's, from whomever.
+    folder = user_file().parent if config.is_set("workflow") else Path()
+    with named_by(config, "workflow"):
+        return workflow_called(config.workflow, engine.host, folder)
 
 
 def _serve_metrics(engine: Engine, port: int, output: Output) -> None:
@@ -139,7 +161,7 @@ def _serve_metrics(engine: Engine, port: int, output: Output) -> None:
     output.note(f"metrics on http://{address}:{exporter.serve(port, address)}/metrics")
 
 
-async def _prepare(
+async def prepare(
     engine: Engine, chain: str, output: Output, *, download: bool
 ) -> None:
     """Have a model of a chain ready: the first that can be had.

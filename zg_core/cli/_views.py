@@ -12,12 +12,13 @@ from zg_core.events import (
     RunCancelled,
     RunFailed,
     RunFinished,
+    RunPaused,
     RunStarted,
 )
 from zg_core.running.recorder import TextDelta
 
 from ._output import Output
-from ._words import in_words
+from ._words import in_words, place
 
 __all__ = ["Lines", "Silence", "View"]
 
@@ -84,9 +85,9 @@ class Lines:
             self._end_line(item)
         if isinstance(item, RunStarted):
             self._output.say(in_words(item))
-            out = state.accepted.options.out
+            out = state.out
             self._output.say(f"run {item.run_id}, with its files in {out}")
-        elif isinstance(item, RunFinished | RunFailed | RunCancelled):
+        elif isinstance(item, RunFinished | RunFailed | RunCancelled | RunPaused):
             pass  # how it ended is said at the end, at length
         elif new and (text := in_words(item)):
             self._output.say(text)
@@ -98,12 +99,12 @@ class Lines:
     def _show_text(self, delta: TextDelta) -> None:
         if delta.restarted:
             self._end_line(delta)
-            self._output.say(f"{delta.step} | (the answer begins anew)")
+            self._output.say(f"{place(delta.step)} | (the answer begins anew)")
         text = self._unfinished.get(delta.call_key, "") + delta.text
         *whole, self._unfinished[delta.call_key] = text.split("\n")
         for line in whole:
-            self._output.say(f"{delta.step} | {line}")
+            self._output.say(f"{place(delta.step)} | {line}")
 
     def _end_line(self, item: TextDelta | ModelAnswered | ModelFailed) -> None:
         if rest := self._unfinished.pop(item.call_key, ""):
-            self._output.say(f"{item.step} | {rest}")
+            self._output.say(f"{place(item.step)} | {rest}")

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import partial, wraps
-from typing import Any
+from typing import Any, get_args
 
 import click
 
-from zg_core.workflows import RunOptions
+from zg_core.workflows import Approve, RunOptions
 
-from ._completion import complete
+from ._bounds import LIMITS, Bounds
+from ._completion import complete, complete_workflow
 
-__all__ = ["Wanted", "stream_option", "wanted_options"]
+__all__ = [
+    "Wanted",
+    "download_option",
+    "moved_option",
+    "stream_option",
+    "text_option",
+    "wanted_options",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,15 +33,13 @@ class Wanted:
     agents: str | None
     model: str | None
     fallback: tuple[str, ...]
-    max_usd: float | None
-    max_tokens: int | None
-    max_calls: int | None
-    timeout: float | None
+    bounds: Bounds
     out: str | None
     stream: bool | None
     download: bool
     metrics_port: int | None
     runtime: str | None
+    approve: Approve | None
 
     def check(self) -> None:
         """Refuse options that do not go together.
@@ -51,10 +56,7 @@ class Wanted:
         """Return what goes before the configuration, by dotted key."""
         return {
             "workflow": "solo" if self.agent else self.workflow,
-            "limits.usd": self.max_usd,
-            "limits.tokens": self.max_tokens,
-            "limits.calls": self.max_calls,
-            "limits.seconds": self.timeout,
+            **self.bounds.overrides(),
         }
 
     def run_options(self, *, follows: str | None = None) -> RunOptions:
@@ -65,6 +67,7 @@ class Wanted:
             agents=tuple(filter(None, map(str.strip, named.split(",")))),
             out=self.out,
             follows=follows,
+            approve=self.approve,
         )
 
 
@@ -76,13 +79,8 @@ def _not_empty(_: click.Context, __: click.Parameter, given: Any) -> Any:
     return given
 
 
-def _finite(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
-    if value is not None and not math.isfinite(value):
-        raise click.BadParameter(f"{value} is no amount")
-    return value
-
-
-_text_option = partial(click.option, callback=_not_empty)
+text_option = partial(click.option, callback=_not_empty)
+"""An option whose text may not be empty."""
 
 stream_option = click.option(
     "--stream/--no-stream",
@@ -90,79 +88,66 @@ stream_option = click.option(
     help="Show answers while they come; else on a terminal only.",
 )
 
+download_option = click.option(
+    "--no-download",
+    "download",
+    flag_value=False,
+    default=True,
+    help="Do not fetch a local model that is not there yet.",
+)
+
+moved_option = text_option(
+    "--out", metavar="DIR", help="The folder of its files, if they were moved there."
+)
+
 _OPTIONS = (
-    _text_option(
+    text_option(
         "--workflow",
-        metavar="NAME",
-        shell_complete=complete("workflow"),
-        help="The workflow; else the usual.",
+        metavar="NAME_OR_FILE",
+        shell_complete=complete_workflow,
+        help="The workflow, or a file with one; else the usual.",
     ),
-    _text_option(
+    text_option(
         "--agent",
         metavar="NAME",
         shell_complete=complete("agent"),
         help="One agent alone (workflow solo).",
     ),
-    _text_option(
+    text_option(
         "--agents", metavar="A,B", help="The only agents that may be chosen from."
     ),
-    _text_option("--model", metavar="PROVIDER:MODEL", help="The model; else as found."),
-    _text_option(
+    text_option("--model", metavar="PROVIDER:MODEL", help="The model; else as found."),
+    text_option(
         "--fallback",
         metavar="PROVIDER:MODEL",
         multiple=True,
         help="A model to try when those before do not answer.",
     ),
-    click.option(
-        "--max-usd",
-        type=click.FloatRange(min=0, min_open=True),
-        callback=_finite,
-        metavar="USD",
-        help="The most it may cost.",
-    ),
-    click.option(
-        "--max-tokens",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="The most tokens, in and out.",
-    ),
-    click.option(
-        "--max-calls",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="The most model calls.",
-    ),
-    click.option(
-        "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
-        callback=_finite,
-        metavar="SECONDS",
-        help="The longest it may take.",
-    ),
-    _text_option(
+    *LIMITS,
+    text_option(
         "--out",
         metavar="DIR",
         help="The folder for the files; else one of its own below ./zg-runs.",
     ),
     stream_option,
-    click.option(
-        "--no-download",
-        "download",
-        flag_value=False,
-        default=True,
-        help="Do not fetch a local model that is not there yet.",
-    ),
+    download_option,
     click.option(
         "--metrics-port",
         type=click.IntRange(0, 65535),
         metavar="PORT",
         help="Serve metrics for Prometheus while it is done; 0 is any free port.",
     ),
-    _text_option(
+    text_option(
         "--runtime",
         metavar="NAME",
         shell_complete=complete("runtime"),
         help="Have it done elsewhere (detached: by a process of its own).",
+    ),
+    click.option(
+        "--approve",
+        type=click.Choice(get_args(Approve)),
+        help="Which tool calls to ask you about; never refuses the risky ones. "
+        "Else as configured: risky.",
     ),
 )
 
@@ -172,6 +157,7 @@ def wanted_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def call(**given: Any) -> Any:
+        given["bounds"] = Bounds.taken_from(given)
         wanted = Wanted(**{f.name: given.pop(f.name) for f in fields(Wanted)})
         wanted.check()
         return command(wanted=wanted, **given)

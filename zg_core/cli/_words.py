@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 from zg_core._names import local_name
+from zg_core._step_paths import depth
 from zg_core.events import (
+    ApprovalDecided,
+    ApprovalRequested,
     ArtifactWritten,
     CancelRequested,
     Event,
     GuardrailDecided,
+    HistoryCompacted,
+    InputGiven,
+    InputRequested,
+    LimitsChanged,
     ModelAnswered,
     ModelFailed,
+    PauseRequested,
     PluginLoaded,
     Progressed,
+    ReplayDiverged,
+    RequestRefused,
     RouteChosen,
     RunAccepted,
     RunCancelled,
     RunFailed,
     RunFinished,
+    RunPaused,
     RunResumed,
+    RunRewound,
     RunStarted,
     StepDegraded,
+    StepExpanded,
     StepFailed,
     StepFinished,
     StepSkipped,
@@ -30,13 +45,18 @@ from zg_core.events import (
     ToolFinished,
     UnknownEvent,
 )
+from zg_core.usage import Limits
 
 __all__ = [
+    "allowed",
+    "calls",
     "cost",
     "in_words",
     "local_time",
     "model_line",
     "names",
+    "on_one_line",
+    "place",
     "seconds",
     "size",
     "tokens",
@@ -57,6 +77,11 @@ def tokens(count: int) -> str:
     return f"{count:,} token{'s' * (count != 1)}"
 
 
+def calls(count: int, kind: str = "") -> str:
+    """Return a number of calls, of a kind such as ``model``."""
+    return f"{count:,} {kind and f'{kind} '}call{'s' * (count != 1)}"
+
+
 def size(count: int) -> str:
     """Return the size of a file."""
     return f"{count:,} byte{'s' * (count != 1)}"
@@ -70,9 +95,9 @@ def cost(usd: float | None, unpriced: int = 0, calls: int = 1) -> str:
         unpriced: How many have no known price. They are never taken for free.
         calls: How many there were.
     """
-    if calls == 0:
+    if calls == 0 and not unpriced and not usd:
         return "nothing"
-    if usd is None or unpriced >= calls:
+    if usd is None or (unpriced >= calls and not usd):
         return "at a price we do not know"
     known = "nothing" if usd == 0 else f"${usd:.4f}" if usd >= 1e-4 else "under $0.0001"
     if not unpriced:
@@ -80,9 +105,29 @@ def cost(usd: float | None, unpriced: int = 0, calls: int = 1) -> str:
     return f"{known}, and {unpriced} of {calls} calls at a price we do not know"
 
 
+def allowed(limits: Limits) -> str:
+    """Return what limits allow: ``usd 0.5, calls 1,000``; empty if all."""
+    given = ((name, value) for name, value in asdict(limits).items() if value)
+    return ", ".join(f"{name} {value:,}" for name, value in given)
+
+
 def names(qualified: Sequence[str]) -> str:
     """Return names without their plugins."""
     return ", ".join(map(local_name, qualified))
+
+
+def place(path: str) -> str:
+    """Return a path of events for people: ``draft``, ``draft[0], round 2``."""
+    found = _ROUND.search(path)
+    return f"{_ROUND.sub('', path, 1)}, round {found[1]}" if found else path
+
+
+_ROUND = re.compile(r"@(\d+)")
+
+
+def on_one_line(text: str) -> str:
+    """Return a text so that it cannot pass for several lines of ours."""
+    return " ⏎ ".join(text.splitlines())
 
 
 def local_time(at: str) -> str:
@@ -90,9 +135,10 @@ def local_time(at: str) -> str:
     return f"{datetime.fromisoformat(at).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def model_line(model: str, reason: str) -> str:
+def model_line(model: str, reason: str, drill: str = "") -> str:
     """Return the first line of a run: which models it will try, and why."""
-    return f"model {model} ({reason})" if model else f"no model ({reason})"
+    line = f"model {model} ({reason})" if model else f"no model ({reason})"
+    return f"{line}; a drill: {drill}" if drill else line
 
 
 def in_words(event: Event) -> str:
@@ -104,23 +150,44 @@ def in_words(event: Event) -> str:
             | StepFailed()
             | StepDegraded()
             | StepSkipped()
+            | StepExpanded()
             | ModelAnswered()
             | ModelFailed()
             | ToolFinished()
+            | ApprovalRequested()
+            | InputRequested()
+            | HistoryCompacted()
             | ArtifactWritten()
             | Progressed()
         ):
             text = _of_step(event)
-            return f"{event.step}: {text}" if text else ""
+            indent = "  " * depth(event.step)
+            line = f"{indent}{place(event.step)}: {text}" if text else ""
+        case _:
+            line = _of_run(event)
+    return on_one_line(line)
+
+
+def _of_run(event: Event) -> str:
+    match event:
         case RunAccepted():
-            return f"run {event.run_id}: {' '.join(event.objective.split()):.100}"
+            of = f", forked from {event.forked_from}" if event.forked_from else ""
+            return f"run {event.run_id}{of}: {' '.join(event.objective.split()):.100}"
         case RunStarted():
-            return model_line(event.model, event.model_reason)
+            return model_line(event.model, event.model_reason, event.drill)
         case RouteChosen():
             sure = "" if event.probability is None else f", {event.probability:.0%}"
             return f"{event.label}{sure} ({event.reason}): {names(event.agents)}"
+        case RunRewound():
+            return f"set back to before {event.step}: {', '.join(event.steps)}"
         case RunResumed():
-            return "taken up again"
+            return f"goes on{event.drill and f'; a drill: {event.drill}'}"
+        case ReplayDiverged():
+            return f"from here on it is real: {event.difference}"
+        case LimitsChanged():
+            return f"its limits are now: {allowed(event.limits) or 'those of steps'}"
+        case RequestRefused():
+            return f"refused what was asked: {event.reason}"
         case CancelRequested():
             return f"asked to stop{f': {event.reason}' if event.reason else ''}"
         case RunFinished():
@@ -133,9 +200,25 @@ def in_words(event: Event) -> str:
             return _verdict(event)
         case PluginLoaded():
             return f"loaded the plugin {event.plugin.id} {event.plugin.version}"
+        case PauseRequested():
+            return f"asked to pause{f': {event.reason}' if event.reason else ''}"
+        case RunPaused():
+            return f"paused: {event.reason}"
+        case ApprovalDecided() | InputGiven():
+            return _said(event)
         case UnknownEvent():
             return f"{event.type} (of a newer version)"
     return ""
+
+
+def _said(event: ApprovalDecided | InputGiven) -> str:
+    step, by = place(event.call_key.partition(":")[0]), event.by or "somebody"
+    if isinstance(event, InputGiven):
+        return f"{step}: {by} answered"
+    verb = "allowed" if event.allow else "refused"
+    edited = ", with other arguments" if event.arguments is not None else ""
+    why = f": {event.reason}" if event.reason else ""
+    return f"{step}: {by} {verb} it{edited}{why}"
 
 
 def _verdict(event: GuardrailDecided) -> str:
@@ -145,7 +228,7 @@ def _verdict(event: GuardrailDecided) -> str:
     verb = "refused" if not event.allow else "changed"
     if event.failed and event.allow:
         verb = "gave no verdict on"
-    where = f"{event.step}: " if event.step else ""
+    where = f"{place(event.step)}: " if event.step else ""
     why = f": {event.reason}" if event.reason else ""
     return f"{where}{event.guardrail} {verb} the {event.subject}{why}"
 
@@ -153,15 +236,25 @@ def _verdict(event: GuardrailDecided) -> str:
 def _of_step(event: Event) -> str:
     match event:
         case StepStarted():
-            return f"{local_name(event.agent)} begins"
+            asked = f": {' '.join(event.prompt.split()):.100}" if event.prompt else ""
+            return f"{local_name(event.agent)} begins{asked}"
+        case StepFinished(again=repeated) if repeated:
+            return f"not good enough; another round of {', '.join(repeated)}"
         case StepFinished():
             return "done"
+        case StepExpanded():
+            count = len(event.items)
+            return f"to be done for {count:,} item{'s' * (count != 1)}"
         case StepFailed():
             return f"failed: {event.error.cause}"
         case StepDegraded():
-            return f"failed, and the run goes on without it: {event.error.cause}"
+            return f"something is missing, and the run goes on: {event.error.cause}"
+        case StepSkipped(error=error) if error is not None:
+            return f"skipped, since it failed: {error.cause}"
         case StepSkipped():
-            return f"left out: {event.error.cause if event.error else event.reason}"
+            return f"left out: {event.reason}"
+        case ModelAnswered(replayed=True):
+            return f"{event.model} answered, in the recorded run"
         case ModelAnswered():
             spent = tokens(event.response.usage.total_tokens)
             took = seconds(event.duration_seconds)
@@ -169,10 +262,21 @@ def _of_step(event: Event) -> str:
         case ModelFailed():
             wait = event.retry_in_seconds
             again = "" if wait is None else f"; again in {seconds(wait)}"
-            return f"{event.model} failed: {event.error.cause}{again}"
+            then = ", in the recorded run" if event.replayed else ""
+            return f"{event.model} failed{then}: {event.error.cause}{again}"
         case ToolFinished():
             failed = f" failed: {event.result.error}" if event.result.error else ""
-            return f"{local_name(event.tool)}{failed}"
+            then = ", in the recorded run" if event.replayed else ""
+            return f"{local_name(event.tool)}{then}{failed}"
+        case ApprovalRequested():
+            what = local_name(event.tool) if event.tool else "something"
+            return f"a person is asked about {what}: {event.reason}"
+        case InputRequested():
+            return f"a person is asked: {' '.join(event.question.split()):.100}"
+        case HistoryCompacted(complete=True):
+            return "what was said before is too long, and was summed up"
+        case HistoryCompacted():
+            return "what was said before is too long, and is left out this time"
         case ArtifactWritten():
             return f"wrote {event.path} ({size(event.size)})"
         case Progressed():

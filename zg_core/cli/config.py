@@ -11,7 +11,7 @@ import click
 from zg_core._config_files import find_project_file
 from zg_core._config_keys import parse_value
 from zg_core._names import nearest
-from zg_core._secrets import REDACTED, looks_secret
+from zg_core._secrets import REDACTED, looks_secret, without_password
 from zg_core.config import Config, data_dir, user_file
 from zg_core.errors import ConfigError, UnknownNameError
 
@@ -70,7 +70,7 @@ def set_(key: str, value: str) -> None:
     """Set a value in your own file.
 
     A list is written with commas. A value of a plugin, plugins.config.ID.KEY, is
-    TOML, or else text.
+    TOML, or else text. Of a workflow's file the whole path is kept.
     """
     path = _path(key)
     checked: object
@@ -82,6 +82,8 @@ def set_(key: str, value: str) -> None:
         checked = _toml_or_text(value)
     else:
         checked = parse_value(".".join(path), value, "the command")
+    if path == ["workflow"]:
+        checked = _whole_path(str(checked))
     file = set_value(path, checked)
     current_invocation().output.document({"key": key, "file": str(file)})
     current_invocation().output.say(f"set {key} in {file}")
@@ -120,7 +122,7 @@ def _shown(config: Config) -> Iterator[tuple[str, Any, str]]:
         if isinstance(value, Mapping):
             yield from ((k, v, origin) for k, v in _leaves(key, value))
         else:
-            yield key, value, origin
+            yield key, _plain(value), origin
 
 
 def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -129,7 +131,11 @@ def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield from _leaves(f"{key}.{name}", inner)
     else:
         secret = looks_secret(key.rpartition(".")[2]) and isinstance(value, str)
-        yield key, REDACTED if secret else value
+        yield key, REDACTED if secret else _plain(value)
+
+
+def _plain(value: Any) -> Any:
+    return without_password(value) if isinstance(value, str) else value
 
 
 def _path(key: str) -> list[str]:
@@ -147,6 +153,19 @@ def _path(key: str) -> list[str]:
         ((part, table),) = table.items()
         parts.append(part)
     return parts
+
+
+def _whole_path(workflow: str) -> str:
+    """Return a workflow's file by its whole path, and a workflow's name as it is."""
+    from pathlib import Path
+
+    from ._workflow_files import names_file
+
+    return (
+        str(Path(workflow).expanduser().absolute())
+        if names_file(workflow)
+        else workflow
+    )
 
 
 def _toml_or_text(text: str) -> object:

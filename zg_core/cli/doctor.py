@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from zg_core._secrets import without_password
 from zg_core.errors import ZeroGravityError
 
 from ._groups import Command
@@ -161,7 +162,7 @@ def _journal(config: Config, host: PluginHost) -> _Check:
         anyio.run(look)
     except ZeroGravityError as error:
         return _failed("journal", error)
-    return _Check("journal", "ok", f"{config.journal} opens")
+    return _Check("journal", "ok", f"{without_password(config.journal)} opens")
 
 
 def _model(config: Config, host: PluginHost) -> _Check:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import asdict
 
 import click
 
@@ -14,13 +13,9 @@ from zg_core.errors import ZeroGravityError
 from zg_core.plugins import PluginHost, PluginRecord
 from zg_core.plugins.manifests.shown import shown
 from zg_core.registry import Contribution, Kind
-from zg_core.specs import WorkflowSpec
-from zg_core.workflows import Step, Workflow
 
-from ._completion import complete
 from ._diagnostics import note_diagnostics
-from ._drawing import mermaid, order
-from ._groups import Command, Group
+from ._groups import Command
 from ._invocation import current_invocation, json_option
 from ._output import Output
 
@@ -29,10 +24,10 @@ __all__ = [
     "classifiers",
     "exporters",
     "guardrails",
+    "list_offers",
     "providers",
     "runtimes",
     "tools",
-    "workflows",
 ]
 
 _STANDING = {"override": "override*"}
@@ -43,94 +38,53 @@ _STANDING = {"override": "override*"}
 @json_option
 def agents() -> None:
     """List the agents that there are."""
-    _list("agent")
+    list_offers("agent")
 
 
 @click.command(cls=Command, epilog="Example: zg tools --json")
 @json_option
 def tools() -> None:
     """List the tools that agents may name."""
-    _list("tool")
+    list_offers("tool")
 
 
 @click.command(cls=Command, epilog="Example: zg providers --json")
 @json_option
 def providers() -> None:
     """List the providers of models: the part of openai:gpt-5 before the colon."""
-    _list("provider")
+    list_offers("provider")
 
 
 @click.command(cls=Command, epilog="Example: zg classifiers --json")
 @json_option
 def classifiers() -> None:
     """List what can tell which category an objective is of."""
-    _list("classifier")
+    list_offers("classifier")
 
 
 @click.command(cls=Command, epilog="Example: zg exporters --json")
 @json_option
 def exporters() -> None:
     """List what can send out what happens, and whether it does."""
-    _list("exporter")
+    list_offers("exporter")
 
 
 @click.command(cls=Command, epilog="Example: zg guardrails --json")
 @json_option
 def guardrails() -> None:
     """List what can refuse or change what goes in and out, and whether it does."""
-    _list("guardrail")
+    list_offers("guardrail")
 
 
 @click.command(cls=Command, epilog="Example: zg runtimes --json")
 @json_option
 def runtimes() -> None:
     """List what can have a run done elsewhere: zg run --runtime NAME."""
-    _list("runtime")
+    list_offers("runtime")
 
 
-@click.group(
-    cls=Group,
-    invoke_without_command=True,
-    epilog="Example: zg workflows show optimized",
-)
-@json_option
-@click.pass_context
-def workflows(ctx: click.Context) -> None:
-    """List the workflows, or show one."""
-    if not ctx.invoked_subcommand:
-        _list("workflow")
-
-
-@workflows.command("show", epilog="Example: zg workflows show optimized")
-@click.argument("name", shell_complete=complete("workflow"))
-@json_option
-def show(name: str) -> None:
-    """Show the steps of a workflow, in words and as a drawing in Mermaid."""
-    invocation = current_invocation()
-    output, found = invocation.output, invocation.host().find("workflow", name)
-    workflow = _workflow(found)
-    output.document(
-        {
-            "schema": 1,
-            "name": found.qualified,
-            "description": found.spec.description or workflow.description,
-            "routed": workflow.routed,
-            "steps": [_step(step) for step in workflow.steps],
-            "mermaid": mermaid(workflow),
-        }
-    )
-    output.say(found.spec.description or workflow.description or found.qualified)
-    if workflow.routed:
-        output.say("Of these, the agents of the objective's category take part.")
-    output.say(f"\n{order(workflow)}\n")
-    output.table(
-        ["STEP", "AGENT", "NEEDS", "ON ERROR"],
-        [(s.name, s.agent, s.needs, s.on_error) for s in workflow.steps],
-    )
-    output.say(f"\n{mermaid(workflow)}")
-
-
-def _list(kind: Kind) -> None:
+def list_offers(kind: Kind) -> None:
+    """Print what there is of a kind."""
     invocation = current_invocation()
     host, output = invocation.host(), invocation.output
     offers = [(offer, host.standing(offer)) for offer in host.all(kind)]
@@ -210,12 +164,3 @@ def _document(offer: Contribution) -> JsonObject:
         "description": offer.spec.description,
         **shown(offer.spec),
     }
-
-
-def _step(step: Step) -> JsonObject:
-    return {**asdict(step), "needs": list(step.needs)}
-
-
-def _workflow(offer: Contribution) -> Workflow:
-    assert isinstance(offer.spec, WorkflowSpec)
-    return offer.spec.workflow

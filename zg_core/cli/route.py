@@ -1,4 +1,4 @@
-"""``zg route``: show which agents an objective gets, and why."""
+"""``zg route``: show which agents an objective gets and why, and how well that goes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from functools import partial
 
 import click
 
-from ._completion import complete
-from ._groups import Command
+from ._completion import complete, complete_workflow
+from ._groups import Command, CommandWithCommands, complete_command
 from ._invocation import current_invocation, json_option
 
 __all__ = ["route"]
@@ -15,11 +15,22 @@ __all__ = ["route"]
 _EXAMPLE = """\b
 Example:
   zg route "Plan a strategy for the spring sale"
+  zg route eval --classifier keyword
 """
+_EVAL_EXAMPLE = """\b
+Example:
+  zg route eval --classifier keyword --classifier trained
+  zg route eval --data objectives.jsonl --json
+"""
+_model_option = click.option(
+    "--model",
+    metavar="PROVIDER:MODEL",
+    help="The model, where the classifier asks one; else as found.",
+)
 
 
-@click.command(cls=Command, epilog=_EXAMPLE)
-@click.argument("objective")
+@click.group(cls=CommandWithCommands, invoke_without_command=True, epilog=_EXAMPLE)
+@click.argument("objective", shell_complete=complete_command)
 @click.option(
     "--classifier",
     metavar="NAME",
@@ -28,18 +39,63 @@ Example:
 )
 @click.option(
     "--workflow",
-    metavar="NAME",
-    shell_complete=complete("workflow"),
-    help="The workflow; else the usual.",
+    metavar="NAME_OR_FILE",
+    shell_complete=complete_workflow,
+    help="The workflow, or a file with one; else the usual.",
 )
+@_model_option
 @json_option
-def route(objective: str, classifier: str | None, workflow: str | None) -> None:
-    """Show which agents OBJECTIVE gets, and why; nothing is run."""
+def route(
+    objective: str, classifier: str | None, workflow: str | None, model: str | None
+) -> None:
+    """Show which agents OBJECTIVE gets, and why; nothing is run.
+
+    A classifier may ask a model; what that cost is said.
+    """
     import anyio
 
     from ._plan import show_route
     from ._starting import read_objective
 
     text = read_objective(objective)
-    show = partial(show_route, classifier=classifier, workflow=workflow)
+    show = partial(show_route, classifier=classifier, workflow=workflow, model=model)
     anyio.run(show, current_invocation(), text)
+
+
+@route.command("eval", cls=Command, epilog=_EVAL_EXAMPLE)
+@click.option(
+    "--classifier",
+    "classifiers",
+    metavar="NAME",
+    multiple=True,
+    shell_complete=complete("classifier"),
+    help="A classifier, each time it is given; else the usual one.",
+)
+@click.option(
+    "--data",
+    metavar="FILE",
+    type=click.Path(),
+    help='Labelled objectives: on each line {"text": …, "label": …}; else the set '
+    "that the classifier brings, or the built-in one.",
+)
+@click.option(
+    "--part",
+    type=click.Choice(["test", "train", "all"]),
+    help="The part of them; else test, and all where they are not parted.",
+)
+@_model_option
+@json_option
+def evaluate(
+    classifiers: tuple[str, ...], data: str | None, part: str | None, model: str | None
+) -> int:
+    """Score classifiers on labelled objectives.
+
+    A classifier that abstains means general, as in a run. The exit code is 1 if one
+    failed at any objective, which counts as a wrong answer.
+    """
+    import anyio
+
+    from ._scoring import Wish, show_scores
+
+    wish = Wish(classifiers=classifiers, data=data, part=part, model=model)
+    return anyio.run(show_scores, current_invocation(), wish)

@@ -11,9 +11,12 @@ import click
 
 from zg_core.events import RunStatus
 
+from ._bounds import Bounds, limit_options
 from ._groups import Group
 from ._invocation import current_invocation, json_option
-from ._wanted import Wanted, stream_option, wanted_options
+from ._wanted import Wanted, moved_option, stream_option, wanted_options
+from .approvals import APPROVALS
+from .steering import STEERING
 
 __all__ = ["runs"]
 
@@ -26,7 +29,12 @@ _AGE = re.compile(r"(\d{1,6})([hdw])")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
-@click.group(cls=Group, invoke_without_command=True, epilog=_EXAMPLE)
+@click.group(
+    cls=Group,
+    commands=[*STEERING, *APPROVALS],
+    invoke_without_command=True,
+    epilog=_EXAMPLE,
+)
 @click.option(
     "--status", type=click.Choice(get_args(RunStatus)), help="Those of one status only."
 )
@@ -89,17 +97,32 @@ def explain(run: str) -> None:
     anyio.run(partial(explain_run, current_invocation(), run))
 
 
-@runs.command("resume", epilog="Example: zg runs resume last")
+@runs.command("resume", epilog="Example: zg runs resume last --max-usd 2")
 @click.argument("run")
+@limit_options
+@moved_option
 @stream_option
 @json_option
-def resume(run: str, stream: bool | None) -> int:
-    """Take a run up where it was cut off; nothing recorded is done again."""
+def resume(run: str, stream: bool | None, bounds: Bounds, out: str | None) -> int:
+    """Take a run up where it was cut off; nothing recorded is done again.
+
+    Limits replace those it had; what it spent before counts. The time it took before
+    does not.
+    """
     import anyio
 
     from ._runs import resume_run
 
-    return anyio.run(partial(resume_run, current_invocation(), run, stream=stream))
+    return anyio.run(
+        partial(
+            resume_run,
+            current_invocation(),
+            run,
+            stream=stream,
+            bounds=bounds,
+            out=out,
+        )
+    )
 
 
 @runs.command("cancel", epilog="Example: zg runs cancel last")
@@ -132,13 +155,42 @@ def follow_up(run: str, objective: str, wanted: Wanted) -> int:
     )
 
 
+@runs.command("export", epilog="Example: zg runs export last -o tests/booking.zgrun")
+@click.argument("run")
+@click.option(
+    "-o",
+    "--output",
+    "to",
+    metavar="FILE",
+    help="Where to; else RUN.zgrun; - is standard output.",
+)
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@json_option
+def export(run: str, to: str | None, force: bool) -> None:
+    """Write a run into a file, to replay it: zg run --replay FILE.
+
+    The file has all that happened in it, what models were asked, and its files; no
+    secrets. The plugins are asked once more what they asked, but nothing is sent.
+    """
+    import anyio
+
+    from ._recordings import export_run
+
+    if to == "-" and current_invocation().output.as_json:
+        raise click.UsageError("--json goes without -o -")
+    anyio.run(partial(export_run, current_invocation(), run, to=to, force=force))
+
+
 @runs.command("rm", epilog="Example: zg runs rm --older-than 30d")
 @click.argument("run", nargs=-1)
 @click.option("--older-than", metavar="AGE", help="Unchanged so long: 12h, 30d, 8w.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def rm(run: tuple[str, ...], older_than: str | None, yes: bool) -> None:
-    """Forget runs. Their files stay."""
+    """Forget runs. Their files stay.
+
+    Those that wait for people only with --yes, or when asked on a terminal.
+    """
     import anyio
 
     from ._runs import remove_runs

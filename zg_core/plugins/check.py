@@ -25,7 +25,7 @@ from ..specs import (
     WorkflowSpec,
 )
 from ..workflows import Workflow
-from .references import is_reference
+from .references import is_reference, is_resource
 
 __all__ = ["cleaned", "flaw"]
 
@@ -64,6 +64,9 @@ def flaw(item: object, expected: type[Spec]) -> str | None:
         text: object = getattr(item, field, None)
         if text is not None and not isinstance(text, str):
             return f"has {field} that is no text"
+    examples: object = getattr(item, "examples", None)
+    if examples is not None and not is_resource(examples):
+        return f"has the examples {examples!r:.60}, which are not 'package:file'"
     for field in _TEXTS:
         if not _texts(getattr(item, field, ())):
             return f"has {field} that are not a tuple or set of texts"

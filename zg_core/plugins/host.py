@@ -48,6 +48,7 @@ class PluginHost:
         self._config = config
         self._inventory = inventory
         self._on_secret = on_secret
+        self._found: dict[tuple[Kind, str, str], tuple[int, Contribution]] = {}
         self._made: dict[tuple[Kind, str], object] = {}
         self._infos: dict[str, PluginInfo] = {}
         self._noted: list[Diagnostic] = []
@@ -172,6 +173,14 @@ class PluginHost:
             AmbiguousNameError: If things of several plugins have it.
             ConfigError: If what the user put in its place cannot be used.
         """
+        asked, registry = (kind, name, prefer), self._inventory.registry
+        known = self._found.get(asked)
+        if known is None or known[0] != registry.changes:
+            found = self._looked_up(kind, name, prefer)
+            known = self._found[asked] = registry.changes, found
+        return self._used(known[1])
+
+    def _looked_up(self, kind: Kind, name: str, prefer: str) -> Contribution:
         registry = self._inventory.registry
         plugin, short = split_qualified(name)
         target = None if plugin else registry.override(kind, short)
@@ -180,7 +189,7 @@ class PluginHost:
             self._inventory.need(needed)
             found = registry.settled(kind, name, prefer=prefer)
             if found and found.plugin == needed:
-                return self._used(found)
+                return found
         if plugin:
             self._require(kind, name, plugin)
         elif target:
@@ -188,7 +197,7 @@ class PluginHost:
         else:
             self._inventory.need_to_know(kind, short)
         try:
-            return self._used(registry.find(kind, name))
+            return registry.find(kind, name)
         except AmbiguousNameError:
             raise
         except UnknownNameError as error:
@@ -221,7 +230,7 @@ class PluginHost:
     def builtin(self, kind: Kind) -> tuple[Contribution, ...]:
         """Return what is built in of a kind, which loads no other plugin."""
         self._inventory.need(BUILTIN)
-        return tuple(c for c in self._inventory.registry.all(kind) if c.builtin)
+        return self._inventory.registry.builtin(kind)
 
     def _used(self, offer: Contribution) -> Contribution:
         """Return what was found, and note it if nobody should use it any more."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from .._isolation import contain, describe
 from ..agents import Agent
-from ..classifiers import Classifier
+from ..classifiers import Classifier, ContextClassifier
 from ..errors import PluginError, ZeroGravityError
 from ..exporters import Exporter
 from ..guardrails import Guardrail
@@ -104,6 +104,8 @@ def _problem(kind: Kind, made: object) -> str | None:
             made.close()
         return "its factory is `async def`, and must be plain"
     shape, method, count = _SHAPES[kind]
+    if kind == "classifier" and isinstance(made, ContextClassifier):
+        shape, method, count = ContextClassifier, "classify_in", 2
     if isinstance(made, type) or not isinstance(made, shape):
         wanted = [name for name in vars(shape) if not name.startswith("_")]
         lacks = [name for name in wanted if not hasattr(made, name)]

@@ -1,4 +1,4 @@
-"""Import what ``"package.module:attribute"`` names."""
+"""Import what ``"package.module:attribute"`` names, and know what names a file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import reduce
 from importlib import import_module
 from typing import Any
 
-__all__ = ["is_reference", "module_of", "resolve"]
+__all__ = ["is_reference", "is_resource", "module_of", "resolve"]
 
 # As the entry points specification has it, extras included, which mean nothing now:
 # https://packaging.python.org/en/latest/specifications/entry-points/#data-model
@@ -18,6 +18,20 @@ _REFERENCE = re.compile(rf"({_NAMES})\s*(?::\s*({_NAMES})\s*)?(?:\[.*\]\s*)?")
 def is_reference(text: str) -> bool:
     """Tell whether *text* has the form of a reference."""
     return _REFERENCE.fullmatch(text) is not None
+
+
+def is_resource(text: object) -> bool:
+    """Tell whether *text* names a file of a package: ``"package:folder/file"``."""
+    if not isinstance(text, str):
+        return False
+    package, _, path = text.partition(":")
+    parts = path.split("/")
+    return (
+        re.fullmatch(_NAMES, package) is not None
+        and not {"", ".", ".."}.intersection(parts)
+        and "\\" not in path
+        and path.isprintable()
+    )
 
 
 def module_of(reference: str) -> str:

@@ -3,62 +3,55 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from os.path import lexists
 from pathlib import Path
+from typing import get_args
+
+import anyio
 
 from .._choice import choose_model
+from .._json import Json
 from .._machine import RunState, fold
 from .._names import new_run_id, valid_run_id
+from .._objectives import check_objective
 from .._secrets import Secrets
 from .._workspace import FolderWorkspace
 from ..config import Config, named_by
 from ..errors import (
     ConfigError,
     InputError,
+    JournalError,
     RunNotFoundError,
     WorkspaceError,
     ZeroGravityError,
 )
-from ..events import RunAccepted
+from ..events import Event, RunAccepted
 from ..journals import Journal
+from ..messages import Message
 from ..plugins import PluginHost
+from ..recordings import Recording
 from ..specs import WorkflowSpec
-from ..workflows import RunOptions, Workflow
+from ..workflows import Approve, RunOptions, Workflow
 from .asking import links
 from .guarding import guards
+from .limiting import step_limits
 from .recorder import timestamp
+from .step_checks import check_steps
+from .tape import Tape
 
-__all__ = ["accept", "check_objective", "named_workflow", "resolved_agents"]
+__all__ = [
+    "accept",
+    "begin",
+    "check_objective",
+    "free_id",
+    "named_workflow",
+    "resolved_agents",
+]
 
-_LONGEST = 100_000
 _INPUTS = "inputs/"
-
-
-def check_objective(objective: str) -> None:
-    """Refuse what no agent could work on.
-
-    Raises:
-        InputError: If it is empty, longer than 100,000 characters, or holds
-            control characters or half of a surrogate pair.
-    """
-    if not objective.strip():
-        raise InputError("the objective is empty", "say what is to be made")
-    if len(objective) > _LONGEST:
-        raise InputError(
-            f"the objective has {len(objective):,} characters; {_LONGEST:,} is most",
-            "put the material into a file and give it with --input",
-        )
-    for place, letter in enumerate(objective):
-        if letter in "\n\r\t":
-            continue
-        if letter < " " or "\x7f" <= letter < "\xa0" or "\ud800" <= letter <= "\udfff":
-            raise InputError(
-                f"the objective has the character U+{ord(letter):04X} at place {place}",
-                "remove it: only printable text, line breaks and tabs are allowed",
-            )
 
 
 def named_workflow(workflow: Workflow | str, host: PluginHost) -> Workflow:
@@ -106,46 +99,160 @@ async def accept(
     host: PluginHost,
     journal: Journal,
     secrets: Secrets,
-) -> str:
-    """Begin a run's journal and return the run's id; see `Engine.accept`."""
-    run_id = new_run_id() if run_id is None else run_id
-    if not valid_run_id(run_id):
-        raise InputError(
-            f"{run_id!r} cannot be a run's id",
-            "use up to 64 letters, digits, '-' and '_', not '-' or '_' first",
-        )
+    tape: Tape | None = None,
+    history: Sequence[Message] = (),
+) -> RunAccepted:
+    """Begin a run's journal and return its first event; see `Engine.accept`."""
+    run_id = await free_id(run_id, journal)
     check_objective(objective)
-    agents = tuple(host.find("agent", agent).qualified for agent in options.agents)
-    plan = _with_agents(named_workflow(workflow, host), agents, host)
-    if plan.routed:
-        _check_routing(config, host)
-    guards(config, host)
-    for model in (options.model, *(step.model for step in plan.steps)):
-        if model:
-            links(model, host)
+    _check_approve(options)
+    named = named_workflow(workflow, host)
+    if tape is not None and named.routed and not options.agents:
+        options = replace(options, agents=tape.recording.options.agents)
+    recorded = tape.recording.options.approve if tape else None
+    plan = _planned(named, options, config, host, live=tape is None or tape.live)
+    limits = step_limits(plan, options.step_limits, config, host)
     earlier = await _earlier(options.follows, journal)
-    out = Path(options.out or Path(config.out) / run_id).absolute()
-    workspace = FolderWorkspace(out)
+    spoken = await _earlier(options.continues, journal)
+    folder = options.out or (spoken and spoken.out)
+    out = Path(folder or Path(config.out) / run_id).absolute()
     given = {_INPUTS + name: content for name, content in files.items()}
     if earlier is not None:
         given = {**_results_of(earlier), **given}
+    if tape is not None:
+        given = given or dict(tape.recording.inputs)
     accepted = RunAccepted(
         seq=1,
         at=timestamp(),
         run_id=run_id,
         objective=objective,
         workflow=plan,
-        options=replace(options, out=str(out), limits=options.limits | config.limits),
-        files=tuple(given),
+        options=replace(
+            options,
+            out=str(out),
+            limits=options.limits | config.limits,
+            step_limits=limits,
+            approve=options.approve or recorded or config.approve,
+        ),
+        files=tuple(dict.fromkeys((*(_files_of(spoken) if spoken else ()), *given))),
         background=_background(earlier) if earlier else "",
+        history=(*(_said(spoken) if spoken else ()), *history),
     )
-    await _check_free(run_id, journal)
-    with _undone_on_failure(out, given):
+    if tape is not None:
+        accepted = _replaying(accepted, tape.recording)
+    accepted = secrets.redact_record(accepted)
+    await begin(accepted, given, journal)
+    return accepted
+
+
+def _check_approve(options: RunOptions) -> None:
+    known = get_args(Approve)
+    if options.approve is not None and options.approve not in known:
+        raise InputError(
+            f"there is no such way to approve as {options.approve!r}",
+            f"say one of: {', '.join(known)}",
+        )
+
+
+async def free_id(wanted: str | None, journal: Journal) -> str:
+    """Return the id of a new run: the one that is wanted, or a new one.
+
+    Raises:
+        InputError: If it cannot be one, or is taken.
+    """
+    if wanted is None:
+        return new_run_id()
+    if not valid_run_id(wanted):
+        raise InputError(
+            f"{wanted!r} cannot be a run's id",
+            "use up to 64 letters, digits, '-' and '_', not '-' or '_' first",
+        )
+    await _check_free(wanted, journal)
+    return wanted
+
+
+async def begin(
+    accepted: RunAccepted,
+    files: Mapping[str, bytes],
+    journal: Journal,
+    events: Sequence[Event] = (),
+) -> None:
+    """Write a run's files and begin its journal, or leave nothing behind.
+
+    Args:
+        accepted: Its first event.
+        files: The files, by path.
+        journal: The journal.
+        events: More events that it begins with.
+
+    Raises:
+        InputError: If the folder for its files cannot be used.
+    """
+    out = Path(accepted.options.out or "")
+    workspace = FolderWorkspace(out)
+    with _undone_on_failure(out, files):
         workspace.check()
-        for path, content in given.items():
+        for path, content in files.items():
             workspace.write(path, content)
-        await journal.create(secrets.redact_record(accepted))
-    return run_id
+        await journal.create(accepted)
+        if events:
+            await _write(events, accepted.run_id, journal)
+
+
+async def _write(events: Sequence[Event], run_id: str, journal: Journal) -> None:
+    """Write more of the first events of a run, or forget it."""
+    epoch = await journal.claim(run_id)
+    whole = False
+    try:
+        await journal.append(run_id, epoch, events)
+        whole = True
+    finally:
+        with anyio.CancelScope(shield=True):
+            await journal.release(run_id, epoch)
+            if not whole:
+                with suppress(JournalError):
+                    await journal.delete(run_id)
+
+
+def _planned(
+    named: Workflow,
+    options: RunOptions,
+    config: Config,
+    host: PluginHost,
+    *,
+    live: bool,
+) -> Workflow:
+    """Return the steps of a run, after a look at whether all is there for them.
+
+    Args:
+        named: The workflow.
+        options: How it is to be done.
+        config: The configuration.
+        host: The plugins.
+        live: Whether models are asked at all.
+    """
+    agents = tuple(host.find("agent", agent).qualified for agent in options.agents)
+    plan = _with_agents(named, agents, host)
+    check_steps(plan, host)
+    if plan.routed:
+        _check_routing(config, host)
+    guards(config, host)
+    for model in (options.model, *(step.model for step in plan.steps if live)):
+        if model:
+            links(model, host)
+    return plan
+
+
+def _replaying(accepted: RunAccepted, recording: Recording) -> RunAccepted:
+    """Return how a run begins that is given the answers of a recorded one."""
+    limits = accepted.options.limits | recording.options.limits
+    return replace(
+        accepted,
+        options=replace(accepted.options, limits=limits),
+        background=accepted.background or recording.accepted.background,
+        history=accepted.history or recording.accepted.history,
+        replays=recording.run_id,
+    )
 
 
 def _check_routing(config: Config, host: PluginHost) -> None:
@@ -198,9 +305,14 @@ def _undone_on_failure(folder: Path, paths: Iterable[str]) -> Iterator[None]:
 
 
 def default_model(
-    config: Config, host: PluginHost, options: RunOptions
+    config: Config,
+    host: PluginHost,
+    options: RunOptions,
+    recording: Recording | None = None,
 ) -> tuple[str, str]:
     """Return the models a run tries, and why; empty and why not, if there is none."""
+    if recording is not None and not options.model:
+        return recording.model, f"as recorded in {recording.run_id}"
     try:
         return choose_model(config, host, options.model)
     except ConfigError as error:
@@ -220,11 +332,24 @@ async def _earlier(run_id: str | None, journal: Journal) -> RunState | None:
 
 
 def _results_of(earlier: RunState) -> dict[str, bytes]:
-    workspace = FolderWorkspace(Path(earlier.accepted.options.out or ""))
+    workspace = FolderWorkspace(Path(earlier.out))
     return {path: workspace.read(path) for path in earlier.artifacts}
 
 
+def _said(earlier: RunState) -> tuple[Message, ...]:
+    """Return a conversation, with what its latest run added to it."""
+    asked, answered = Message.user(earlier.objective), _text(earlier.output)
+    return (*earlier.history, asked, Message.assistant(answered))
+
+
+def _files_of(earlier: RunState) -> tuple[str, ...]:
+    """Return the files of a conversation, which stay where they are."""
+    return (*earlier.accepted.files, *earlier.artifacts)
+
+
 def _background(earlier: RunState) -> str:
-    output = earlier.output
-    text = output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
-    return f"{earlier.objective}\n\n{text}"
+    return f"{earlier.objective}\n\n{_text(earlier.output)}"
+
+
+def _text(output: Json) -> str:
+    return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)

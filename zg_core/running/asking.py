@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import cast
 
 from .._choice import parse_chain, resolve_model
 from .._json import JsonObject
+from .._prices import Rates, stated_rates
 from .._schema import parameters_of
 from .._wire_names import wire_names
-from ..messages import Message, ToolCall
+from ..errors import ProviderRequestError
+from ..messages import Image, Message, ToolCall
 from ..models import ModelInfo, Request, Response, ToolDefinition
 from ..plugins import PluginHost
 from ..providers import Provider
 from ..specs import ProviderSpec, ToolSpec
 
-__all__ = ["Ask", "Link", "Names", "links", "offer_tools", "shown"]
+__all__ = ["Ask", "Link", "Names", "links", "offer_tools", "shown", "sighted"]
+
+_NO_PRICES: Mapping[str, Mapping[str, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,7 @@ class Link:
         offer: Qualified name of the provider.
         model: The model's name, as its provider knows it.
         free: Whether its calls cost nothing.
+        stated: What the user says that they cost, if anything.
     """
 
     name: str
@@ -46,6 +53,7 @@ class Link:
     model: str
     free: bool
     provider: Provider
+    stated: Rates | None = None
 
     @property
     def info(self) -> ModelInfo:
@@ -53,18 +61,27 @@ class Link:
         return self.provider.info(self.model)
 
 
-def links(chain: str, host: PluginHost) -> tuple[Link, ...]:
+def links(
+    chain: str, host: PluginHost, prices: Mapping[str, Mapping[str, float]] = _NO_PRICES
+) -> tuple[Link, ...]:
     """Return the models of ``"provider:model, provider:model"``, in order.
+
+    Args:
+        chain: The models.
+        host: Where their providers are found.
+        prices: What the user says that models cost, by name.
 
     Raises:
         ConfigError: If a link is not of that form.
         UnknownNameError: If no plugin offers a provider of that name.
         PluginError: If a provider cannot be made.
     """
-    return tuple(_link(text, host) for text in parse_chain(chain, host))
+    return tuple(_link(text, host, prices) for text in parse_chain(chain, host))
 
 
-def _link(text: str, host: PluginHost) -> Link:
+def _link(
+    text: str, host: PluginHost, prices: Mapping[str, Mapping[str, float]]
+) -> Link:
     contribution, model = resolve_model(text, host)
     spec = contribution.spec
     assert isinstance(spec, ProviderSpec)
@@ -75,7 +92,28 @@ def _link(text: str, host: PluginHost) -> Link:
         model=model,
         free=spec.free,
         provider=provider,
+        stated=stated_rates(prices[text]) if text in prices else None,
     )
+
+
+def sighted(chain: tuple[Link, ...], request: Request) -> tuple[Link, ...]:
+    """Return the models of a chain that can be shown what a request shows.
+
+    Raises:
+        ProviderRequestError: If it shows an image, and none of them can see.
+    """
+    if not any(
+        isinstance(part, Image) for said in request.messages for part in said.parts
+    ):
+        return chain
+    able = tuple(link for link in chain if link.info.images)
+    if not able:
+        names = ", ".join(link.name for link in chain)
+        raise ProviderRequestError(
+            f"{names} cannot be shown images",
+            "name a model that can see, or leave the images out",
+        )
+    return able
 
 
 class Names:
@@ -94,7 +132,10 @@ class Names:
 
         A name that was not offered stays what it is, but can never look qualified.
         """
-        return replace(response, message=_renamed(response.message, self._back))
+        message = _renamed(response.message, self._back)
+        if message is response.message:
+            return response
+        return replace(response, message=message)
 
     def wire(self, qualified: str) -> str:
         """Return a tool's wire name."""

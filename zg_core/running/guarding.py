@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from .._codec import as_json, digest
 from .._isolation import contain, describe
@@ -28,13 +28,16 @@ from ..guardrails import (
     Verdict,
     subjects_at,
 )
-from ..messages import Message, Part, Text, ToolCall
+from ..messages import Message, Part, Text, ToolResult
 from ..models import Response
 from ..plugins import PluginHost
 from ..registry import Contribution
 from ..specs import GuardrailSpec
 from .foreign import TooSlow, ask
 from .recorder import Recorder
+
+if TYPE_CHECKING:
+    from .tape import Tape
 
 __all__ = ["Guard", "Guarding", "guards", "refusal"]
 
@@ -135,8 +138,13 @@ class Guarding:
     """The guardrails of one run."""
 
     def __init__(
-        self, enabled: tuple[Guard, ...], host: PluginHost, recorder: Recorder
+        self,
+        enabled: tuple[Guard, ...],
+        host: PluginHost,
+        recorder: Recorder,
+        tape: Tape | None = None,
     ) -> None:
+        self._tape = tape
         self._guards = enabled
         self._host = host
         self._recorder = recorder
@@ -218,7 +226,7 @@ class Guarding:
         return await self._decided("reply", output, step=step)
 
     async def _part(self, part: Part, step: str, call_key: str) -> Part:
-        if isinstance(part, ToolCall):
+        if not isinstance(part, Text | ToolResult):
             return part
         text = await self._text(part.text, step, call_key)
         if text == part.text:
@@ -258,7 +266,7 @@ class Guarding:
             stage=STAGES[subject],
             subject=subject,
             step=step,
-            agent=state.agents.get(step, ""),
+            agent=state.agent_at(step),
             tool=tool,
         )
         for guard in self._guards:
@@ -269,14 +277,13 @@ class Guarding:
     async def _checked(
         self, guard: Guard, payload: Json, about: Inspection, call_key: str
     ) -> Json:
-        verdict, problem = await self._verdict(guard, payload, about)
-        if verdict is None:
-            failed, verdict = True, Verdict(not guard.blocks, problem)
-        else:
-            failed = False
+        before = self._digest(payload)
+        verdict, failed = self._replayed(guard, about, before) or await self._judged(
+            guard, payload, about
+        )
         changes = verdict.allow and verdict.replacement is not None
         left = verdict.replacement if changes else payload
-        before, after = self._digest(payload), self._digest(left)
+        after = self._digest(left)
         decided = await self._recorder.record(
             GuardrailDecided(
                 guardrail=guard.offer.qualified,
@@ -300,6 +307,27 @@ class Guarding:
     def _digest(self, payload: Json) -> str:
         """Return the digest of a payload as it is recorded."""
         return digest(self._recorder.redacted(payload))
+
+    def _replayed(
+        self, guard: Guard, about: Inspection, before: str
+    ) -> tuple[Verdict, bool] | None:
+        """Return what was recorded of the same, and whether it was no verdict."""
+        if self._tape is None:
+            return None
+        name, subject = guard.offer.qualified, about.subject
+        known = self._tape.verdict(name, subject, about.step, before)
+        if known is None:
+            return None
+        return Verdict(known.allow, known.reason, known.replacement), known.failed
+
+    async def _judged(
+        self, guard: Guard, payload: Json, about: Inspection
+    ) -> tuple[Verdict, bool]:
+        """Return what holds of a payload, and whether that is no verdict of its own."""
+        verdict, problem = await self._verdict(guard, payload, about)
+        if verdict is None:
+            return Verdict(not guard.blocks, problem), True
+        return verdict, False
 
     async def _verdict(
         self, guard: Guard, payload: Json, about: Inspection

@@ -12,7 +12,12 @@ __all__ = ["open_journal"]
 
 
 def open_journal(address: str, host: PluginHost) -> Journal:
-    """Return the journal at an address: ``memory``, ``sqlite``, ``sqlite:///runs.db``.
+    """Return the journal at an address.
+
+    Args:
+        address: ``memory``, ``sqlite``, ``sqlite:///runs.db``,
+            ``postgresql://user@host/database``, or what a plugin's journals take.
+        host: What knows the plugins.
 
     Raises:
         UnknownNameError: If no plugin offers journals of that scheme.

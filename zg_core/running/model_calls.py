@@ -10,31 +10,31 @@ import anyio
 
 from .._choice import choose_model
 from .._isolation import contained, describe
-from .._prices import price_of, worst_case
 from ..errors import (
     GuardrailError,
-    LimitError,
     ProviderError,
     ProviderResponseError,
     ProviderTimeoutError,
-    ZeroGravityError,
+    RateLimitError,
 )
 from ..events import ModelAnswered, ModelCalled, ModelFailed
 from ..models import Request, Response
-from ..usage import Usage
-from .asking import Ask, Link, offer_tools, shown
-from .budget import Reservation
+from .asking import Ask, Link, offer_tools, shown, sighted
+from .failing import is_ours
 from .guarding import Guarding
 from .recorder import TextDelta, error_info
 from .replay import StepCalls
-from .retries import attempts, may_retry
+from .retries import may_retry, retried
 from .scope import RunScope
+from .spending import Payer, Spending, hold
+from .strategies import held_to_schema
+from .traffic import Lane
 
 __all__ = ["ModelCalls"]
 
 _TRIES, _TRIES_BEFORE_NEXT = 4, 2
-_USUAL_OUTPUT = 4096
-"""Output tokens to reserve where neither the agent nor the model names a bound."""
+_TRIES_AT_LIMIT = 8
+"""How often a busy server is asked, where no other is left: as its limit is found."""
 
 
 class ModelCalls:
@@ -80,15 +80,33 @@ class ModelCalls:
             on_text: Told each piece of the text; such a call is not tried again
                 once it has told one.
         """
+        with self._scope.gate.work():
+            return await self._answer(ask, on_text)
+
+    async def _answer(
+        self, ask: Ask, on_text: Callable[[str], None] | None
+    ) -> Response:
         names, tools = offer_tools(ask.tools, self._scope.host, plugin=self._plugin)
         request = shown(ask, names, tools)
         key = self._calls.key(request)
         known = self._calls.model(key)
         if known is None:
-            known = await self._along_the_chain(
-                key, await self._checked(key, request), self.chain(ask.model), on_text
-            )
+            sent = await self._checked(key, request)
+            if tape := self._scope.tape:
+                recorder = self._scope.recorder
+                known = await tape.answer(recorder, self._step, key, request)
+            if known is None:
+                known = await self._along_the_chain(
+                    key, sent, self._able(ask, sent), on_text
+                )
+            elif on_text and known.text:
+                on_text(known.text)
         return names.incoming(known)
+
+    def _able(self, ask: Ask, request: Request) -> tuple[Link, ...]:
+        """Return the models to try, each with what it needs to answer as asked."""
+        chain = sighted(self.chain(ask.model), request)
+        return held_to_schema(chain) if request.output_schema else chain
 
     async def _checked(self, key: str, request: Request) -> Request:
         """Return a request as it may be sent."""
@@ -110,11 +128,11 @@ class ModelCalls:
         call = _Call(self._scope, self._step, key, on_text)
         for link in chain[:-1]:
             try:
-                return await call.ask(link, request, tries=_TRIES_BEFORE_NEXT)
+                return await call.ask(link, request)
             except ProviderError as error:
                 if not call.next_may_help(error):
                     raise
-        return await call.ask(chain[-1], request, tries=_TRIES, last=True)
+        return await call.ask(chain[-1], request, last=True)
 
 
 class _Call:
@@ -128,10 +146,13 @@ class _Call:
         on_text: Callable[[str], None] | None,
     ) -> None:
         self._scope = scope
+        self._run_id = scope.recorder.state.accepted.run_id
         self._step = step
         self._key = key
         self._on_text = on_text
+        self._began = scope.traffic.clock.now()
         self._attempt = 0
+        self._requests = 0
         self._told = False
         guarding = scope.guarding
         self._guarding = guarding if guarding and guarding.checks("answer") else None
@@ -141,23 +162,58 @@ class _Call:
         return error.try_next and not self._told
 
     async def ask(
-        self, link: Link, request: Request, *, tries: int, last: bool = False
+        self, link: Link, request: Request, *, last: bool = False
     ) -> Response:
         """Ask one model, as often as its errors say that it may help."""
         request = replace(request, model=link.model)
-        async for attempt in attempts(tries, unless=lambda: self._told):
-            with attempt:
-                self._attempt += 1
-                try:
-                    return await self._once(link, request)
-                except ProviderError as error:
-                    again = may_retry(error) and attempt.num < tries and not self._told
-                    asked = error.retry_after  # which may be 0
-                    soon = attempt.next_wait if asked is None else asked
-                    wait = soon if again else None
-                    await self._failed(link, error, wait, last=last)
-                    raise
-        raise AssertionError("the last attempt returns or raises")  # pragma: no cover
+        lane = self._scope.traffic.lane(link)
+        try:
+            return await self._once(link, lane, request, last=last)
+        except ProviderError as error:
+            first = error
+        return await self._again(first, link, lane, request, last=last)
+
+    async def _again(
+        self,
+        first: ProviderError,
+        link: Link,
+        lane: Lane,
+        request: Request,
+        *,
+        last: bool,
+    ) -> Response:
+        """Ask a model again that failed, if that may help."""
+
+        async def ask() -> Response:
+            return await self._once(link, lane, request, last=last)
+
+        async def note(error: ProviderError, wait: float | None) -> None:
+            await self._failed(link, error, wait, last=last)
+
+        def allowed(error: ProviderError, attempts: int) -> bool:
+            return (
+                may_retry(error)
+                and attempts < _tries(error, last=last)
+                and not self._told
+                and not lane.refuses(last=last)
+            )
+
+        clock = self._scope.traffic.clock
+        try:
+            if not allowed(first, 1):
+                raise first
+            return await retried(
+                first,
+                ask,
+                began=self._began,
+                remaining=self._scope.gate.seconds_left,
+                allowed=allowed,
+                note=note,
+                clock=clock,
+            )
+        except ProviderError as error:
+            await note(error, None)
+            raise
 
     async def _failed(
         self, link: Link, error: ProviderError, wait: float | None, *, last: bool
@@ -176,32 +232,45 @@ class _Call:
             durable=final,
         )
 
-    async def _once(self, link: Link, request: Request) -> Response:
-        request, tokens, usd = self._bounded(link, request)
-        with self._scope.budget.reserve(tokens, usd) as held:
-            await self._scope.recorder.record(
-                ModelCalled(
-                    step=self._step,
-                    call_key=self._key,
-                    model=link.name,
-                    provider=link.offer,
-                    attempt=self._attempt,
-                    reserved_tokens=tokens,
-                    reserved_usd=usd,
-                ),
-                durable=False,
-            )
-            began = time.monotonic()
-            response = await self._sent(link, request, held)
-            cost = _cost(link, response)
-            held.settle(response.usage, cost)
+    async def _once(
+        self, link: Link, lane: Lane, request: Request, *, last: bool
+    ) -> Response:
+        async with self._scope.gate.call():
+            return await self._attempted(link, lane, request, last=last)
+
+    async def _attempted(
+        self, link: Link, lane: Lane, request: Request, *, last: bool
+    ) -> Response:
+        self._attempt += 1
+        lane.check(last=last)
+        budget = self._scope.step_budget(self._step)
+        since = self._began if self._requests else None
+        async with hold(budget, link, request, self._payer()) as spending:
+            with await lane.enter(self._run_id, last=last, since=since):
+                self._requests += 1
+                await self._scope.recorder.record(
+                    ModelCalled(
+                        step=self._step,
+                        call_key=self._key,
+                        model=link.name,
+                        provider=link.offer,
+                        attempt=self._attempt,
+                        reserved_tokens=spending.tokens,
+                        reserved_usd=spending.usd,
+                    ),
+                    durable=False,
+                )
+                began = time.monotonic()
+                response = await self._sent(link, spending)
+                cost = spending.settle(response)
+                took = time.monotonic() - began
             answered = ModelAnswered(
                 step=self._step,
                 call_key=self._key,
                 model=link.name,
                 response=response,
                 cost_usd=cost,
-                duration_seconds=round(time.monotonic() - began, 6),
+                duration_seconds=round(took, 6),
                 attempt=self._attempt,
             )
             if self._guarding:
@@ -210,6 +279,13 @@ class _Call:
             if self._guarding and self._on_text and answered.response.text:
                 self._on_text(answered.response.text)
             return answered.response
+
+    def _payer(self) -> Payer | None:
+        steward = self._scope.steward
+        if steward is None:
+            return None
+        agent = self._scope.recorder.state.agent_at(self._step)
+        return Payer(steward, self._step, agent)
 
     async def _checked(
         self, guarding: Guarding, answered: ModelAnswered
@@ -233,22 +309,24 @@ class _Call:
             raise
         return replace(answered, response=response)
 
-    async def _sent(self, link: Link, request: Request, held: Reservation) -> Response:
-        held.forfeit()  # until an answer says otherwise
+    async def _sent(self, link: Link, spending: Spending) -> Response:
+        spending.forfeit()
         try:
-            return await self._contained(link, request)
+            return await self._contained(link, spending.request)
         except (ProviderTimeoutError, ProviderResponseError):
             raise  # it may have been billed all the same
         except ProviderError:
-            held.settle(Usage(), 0.0)
+            spending.spare()
             raise
 
     async def _contained(self, link: Link, request: Request) -> Response:
+        if self._scope.injecting:
+            link = self._scope.injecting.around(link, self._key)
         wanted = self._on_text or self._scope.recorder.streaming
         streamed = wanted and not self._guarding
         ask = self._streamed(link, request) if streamed else _complete(link, request)
         response, error = await contained(ask)
-        if isinstance(error, ZeroGravityError):
+        if is_ours(error, self._scope.recorder):
             raise error
         if error is not None or not isinstance(response, Response):
             why = describe(error) if error else f"it answered {response!r:.100}"
@@ -260,7 +338,7 @@ class _Call:
 
     async def _streamed(self, link: Link, request: Request) -> Response:
         tell = self._scope.recorder.tell
-        if self._attempt > 1:
+        if self._requests > 1:
             tell(self._piece("", restarted=True))
         pieces = link.provider.stream(request)
         try:
@@ -284,37 +362,13 @@ class _Call:
             step=self._step, call_key=self._key, text=text, restarted=restarted
         )
 
-    def _bounded(
-        self, link: Link, request: Request
-    ) -> tuple[Request, int, float | None]:
-        """Clamp the output to what is left, and say what the call may take."""
-        budget = self._scope.budget
-        if not budget.bounded:
-            return request, 0, 0.0
-        reads = link.provider.estimate(request)
-        writes = request.max_output_tokens or min(
-            link.info.max_output_tokens or _USUAL_OUTPUT, _USUAL_OUTPUT
-        )
-        left = budget.tokens_left
-        if left is not None:
-            writes = max(1, min(writes, left - reads))
-        usd = 0.0 if link.free else worst_case(link.name, reads, writes)
-        if usd is None and budget.needs_price:
-            raise LimitError(
-                f"the price of {link.name} is not known, so USD cannot be limited",
-                "limit tokens or calls instead, or name a model of known price",
-                model=link.name,
-            )
-        return replace(request, max_output_tokens=writes), reads + writes, usd
+
+def _tries(error: ProviderError, *, last: bool) -> int:
+    """Return how often a model is asked at most."""
+    if not last:
+        return _TRIES_BEFORE_NEXT
+    return _TRIES_AT_LIMIT if isinstance(error, RateLimitError) else _TRIES
 
 
 async def _complete(link: Link, request: Request) -> Response:
     return await link.provider.complete(request)
-
-
-def _cost(link: Link, response: Response) -> float | None:
-    if link.free:
-        return 0.0
-    if response.cost_usd is not None:
-        return response.cost_usd
-    return price_of(link.name, response.usage)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pluggy import HookImpl
 
 from .._isolation import describe
-from .._machine import RunState, StepState, advance, fold
+from .._machine import RunState, advance, fold
 from .._names import nearest, plugin_id, plugin_key
 from ..config import Config
 from ..events import (
@@ -20,6 +20,7 @@ from ..events import (
     RunCancelled,
     RunFailed,
     RunFinished,
+    RunPaused,
     RunResumed,
     RunStarted,
     StepDegraded,
@@ -189,7 +190,7 @@ def _of_run(event: Event, state: RunState) -> tuple[str, Mapping[str, object]] |
     match event:
         case RunStarted() | RunResumed():
             return "zg_run_started", {}
-        case RunFinished() | RunFailed() | RunCancelled():
+        case RunFinished() | RunFailed() | RunCancelled() | RunPaused():
             outcome = RunOutcome(
                 status=state.status,
                 output=state.output,
@@ -205,16 +206,18 @@ def _of_step(event: Event, state: RunState) -> tuple[str, Mapping[str, object]] 
     made: object
     match event:
         case StepStarted():
-            return "zg_step_started", {"step": _step(state.steps[event.step])}
+            return "zg_step_started", {"step": _step(event.step, state)}
         case StepFinished() | StepFailed() | StepDegraded() | StepSkipped():
-            step = state.steps[event.step]
+            step = state.at(event.step)
             outcome = StepOutcome(
-                status=step.status,
+                # Of a step that begins another round, this one is over.
+                status="finished" if isinstance(event, StepFinished) else step.status,
                 output=step.output,
                 artifacts=step.artifacts,
                 error=step.error,
             )
-            return "zg_step_finished", {"step": _step(step), "outcome": outcome}
+            facts = {"step": _step(event.step, state), "outcome": outcome}
+            return "zg_step_finished", facts
         case ModelAnswered():
             made = ModelCallInfo(
                 model=event.model,
@@ -238,8 +241,8 @@ def _of_step(event: Event, state: RunState) -> tuple[str, Mapping[str, object]] 
             hook = "zg_tool_called"
         case _:
             return None
-    return hook, {"step": _step(state.steps[event.step]), "call": made}
+    return hook, {"step": _step(event.step, state), "call": made}
 
 
-def _step(state: StepState) -> StepInfo:
-    return StepInfo(name=state.name, agent=state.agent)
+def _step(path: str, state: RunState) -> StepInfo:
+    return StepInfo(name=path, agent=state.at(path).agent)

@@ -18,7 +18,7 @@ from ..errors import JournalError, RunError, ZeroGravityError
 from ..events import ErrorInfo, Event
 from ..journals import Journal
 
-__all__ = ["Listener", "Recorder", "TextDelta", "error_info", "timestamp"]
+__all__ = ["Listener", "Recorder", "TextDelta", "causes", "error_info", "timestamp"]
 
 E = TypeVar("E", bound=Event)
 T = TypeVar("T")
@@ -65,6 +65,7 @@ class Recorder:
     Attributes:
         journal: The journal it writes to.
         state: The state all recorded events lead to.
+        broken: Why nothing can be recorded any more, if so.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Recorder:
         self._watchers = (listener.emit, *watchers) if listener else watchers
         self._listener = listener
         self._untold: deque[_Untold] = deque()
-        self._broken: JournalError | None = None
+        self.broken: JournalError | None = None
         self.state: RunState = fold(events)
 
     async def record(self, event: E, *, durable: bool = True) -> E:
@@ -96,12 +97,12 @@ class Recorder:
             so that this one should see nothing else.
 
         Raises:
-            RunError: If it holds what JSON has no word for.
+            RunError: If it holds what JSON has no word for, or could not be read again.
             RunBusyError: If another engine has taken the run over.
             JournalError: If it cannot be written. Nothing is recorded after that.
         """
-        if self._broken is not None:
-            raise self._broken
+        if self.broken is not None:
+            raise self.broken
         event = replace(
             self._secrets.redact_record(event),
             seq=self.state.seq + 1,
@@ -119,7 +120,7 @@ class Recorder:
                 self._run_id, self._epoch, (event,), durable=durable
             )
         except JournalError as error:
-            self._broken = error
+            self.broken = error
             raise
         finally:
             untold.recorded = True
@@ -130,7 +131,7 @@ class Recorder:
         """Tell of events in their order, however their writing ended in between."""
         while self._untold and self._untold[0].recorded:
             event = self._untold.popleft().event
-            if self._broken is None:
+            if self.broken is None:
                 for tell in self._watchers:
                     tell(event)
 
@@ -183,6 +184,35 @@ def error_info(error: BaseException) -> ErrorInfo:
         )
     cause = writable(str(error)) or type(error).__name__
     return ErrorInfo(type=type(error).__name__, cause=cause)
+
+
+def causes(error: BaseException) -> tuple[ErrorInfo, ...]:
+    """Return the errors of ours that another one was made of, the nearest first.
+
+    One of ours that was raised while another one was handled was not made of it,
+    unless it says so.
+    """
+    found: list[ErrorInfo] = []
+    seen = {id(error)}
+    left = _made_of(error)
+    while left:
+        cause = left.pop(0)
+        if id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        if isinstance(cause, ZeroGravityError):
+            found.append(error_info(cause))
+        left += _made_of(cause)
+    return tuple(found)
+
+
+def _made_of(error: BaseException) -> list[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return list(error.exceptions)
+    cause = error.__cause__
+    if cause is None and not isinstance(error, ZeroGravityError):
+        cause = error.__context__
+    return [] if cause is None else [cause]
 
 
 def _plain(details: JsonObject) -> JsonObject:

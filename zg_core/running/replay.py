@@ -1,139 +1,72 @@
-"""What earlier attempts at a step recorded, for the step that is run again."""
+"""The calls of a step that is run again: those that are recorded are not made anew."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
 
-from .. import errors
 from .._codec import digest
 from .._json import Json
-from ..errors import GuardrailError, ProviderError, ReplayMismatchError, RunError
-from ..events import (
-    ErrorInfo,
-    Event,
-    GuardrailDecided,
-    ModelAnswered,
-    ModelFailed,
-    StepFailed,
-    ToolFinished,
-    ToolStarted,
-    ValueRecorded,
-)
+from ..agents import Reply
+from ..errors import ReplayMismatchError, RunError
 from ..messages import ToolResult
 from ..models import Response
-from .guarding import refusal
-from .recorder import error_info
+from .outcomes import Failed, Started, Value, asked
+from .recorded import Recorded
 
-__all__ = ["Failed", "Recorded", "Started", "StepCalls"]
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A model call that came to nothing, and whose agent went on all the same."""
-
-    error: ErrorInfo
-
-    def exception(self) -> RunError:
-        """Return the error the agent saw."""
-        kind = getattr(errors, self.error.type, ProviderError)
-        if not issubclass(kind, ProviderError | GuardrailError):
-            kind = ProviderError
-        raised: RunError = kind(
-            self.error.cause, self.error.remedy, **self.error.details
-        )
-        return raised
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A tool call whose result nobody knows, since the engine died meanwhile."""
-
-    event: ToolStarted
-
-
-@dataclass(frozen=True, slots=True)
-class _Value:
-    value: Json
-
-
-Outcome = Response | ToolResult | Failed | Started | _Value
-
-
-class Recorded:
-    """The outcome of every call an earlier attempt recorded, by call key."""
-
-    def __init__(self, events: Iterable[Event]) -> None:
-        self._outcomes: dict[str, dict[str, Outcome]] = {}
-        # What came after a failure that is tried again may not come again.
-        self._moot: dict[str, set[str]] = {}
-        for event in events:
-            self._take_in(event)
-
-    def _take_in(self, event: Event) -> None:
-        match event:
-            case ModelAnswered():
-                self._answered(event)
-            case GuardrailDecided(allow=False, subject="message" | "answer"):
-                refused = Failed(error_info(refusal(event)))
-                self._of(event.step)[event.call_key] = refused
-            case ModelFailed(final=True):
-                self._of(event.step)[event.call_key] = Failed(event.error)
-            case ToolStarted():
-                self._of(event.step)[event.call_key] = Started(event)
-            case ToolFinished():
-                self._of(event.step)[event.call_key] = event.result
-            case ValueRecorded():
-                self._of(event.step)[event.call_key] = _Value(event.value)
-            case StepFailed():
-                self._forgive(event.step, event.error)
-
-    def _answered(self, event: ModelAnswered) -> None:
-        """Take an answer; but one that was refused is recorded for its cost alone."""
-        calls = self._of(event.step)
-        if not isinstance(calls.get(event.call_key), Failed):
-            calls[event.call_key] = event.response
-
-    def _of(self, step: str) -> dict[str, Outcome]:
-        return self._outcomes.setdefault(step, {})
-
-    def _forgive(self, step: str, error: ErrorInfo) -> None:
-        """Forget the failed calls that a step failed with, to try them again."""
-        calls = self._of(step)
-        failed = [k for k, outcome in calls.items() if outcome == Failed(error)]
-        for key in failed[:1]:
-            keys = list(calls)
-            self._moot.setdefault(step, set()).update(keys[keys.index(key) :])
-        for key in failed:
-            del calls[key]
-
-    def step(self, name: str) -> StepCalls:
-        """Return the calls of one step, for one more attempt at it."""
-        return StepCalls(
-            name, self._outcomes.get(name, {}), self._moot.get(name, set())
-        )
+__all__ = ["StepCalls"]
 
 
 class StepCalls:
-    """The calls of one attempt at a step: their keys, and what is known of them."""
+    """The calls of one attempt at a step: their keys, and what is known of them.
 
-    def __init__(self, step: str, outcomes: dict[str, Outcome], moot: set[str]) -> None:
+    Args:
+        recorded: What earlier attempts recorded.
+        step: The path of the agent that makes them.
+        tool: The key of the call of the tool that does, if one does.
+        within: The calls of the agent, then.
+    """
+
+    def __init__(
+        self,
+        recorded: Recorded,
+        step: str,
+        tool: str = "",
+        within: StepCalls | None = None,
+    ) -> None:
+        self._recorded = recorded
         self._step = step
-        self._left = dict(outcomes)
+        self._whose = tool or step
+        self._outcomes = recorded.outcomes(self._whose)
+        self._left = dict(self._outcomes)
         self._seen: Counter[str] = Counter()
-        self._moot = moot
+        self._moot = recorded.moot(self._whose)
+        self._within = within
+        # What was asked beside the record, kept only where there is a record.
+        self._new: dict[str, object] = {}
         self._closed = False
+        self._mismatch: ReplayMismatchError | None = None
+
+    @property
+    def of(self) -> str:
+        """The key of the tool's call that makes them; empty if an agent does."""
+        return self._whose if self._within is not None else ""
+
+    def of_tool(self, key: str) -> StepCalls:
+        """Return the calls of a tool that is called, which are no matter of ours."""
+        return StepCalls(self._recorded, self._step, key, self)
 
     def key(self, request: object) -> str:
-        """Return the key of a call: step, digest of the request, occurrence.
+        """Return the key of a call: whose it is, digest of the request, occurrence.
 
         So parallel calls may come in any order, and equal ones are told apart.
         """
         self.check_open()
-        base = f"{self._step}:{digest(request)[:32]}"
-        self._seen[base] += 1
-        return f"{base}:{self._seen[base]}"
+        same = f"{self._whose}:{digest(request)[:32]}"
+        self._seen[same] += 1
+        key = f"{same}:{self._seen[same]}"
+        if self._left and (key not in self._left or key in self._moot):
+            self._new[key] = request
+        return key
 
     def check_open(self) -> None:
         """Refuse what a step's code still wants after the step has ended.
@@ -141,9 +74,12 @@ class StepCalls:
         Raises:
             RunError: If it has.
         """
+        if self._within is not None:
+            self._within.check_open()
         if self._closed:
+            ended = "a tool of step" if self._within else "step"
             raise RunError(
-                f"step {self._step!r} has ended, and can do nothing any more",
+                f"{ended} {self._step!r} has ended, and can do nothing any more",
                 "let agents and tools wait for all they begin",
                 step=self._step,
             )
@@ -172,7 +108,29 @@ class StepCalls:
     def value(self, key: str) -> tuple[Json] | None:
         """Return a recorded value, in a tuple since it may be `None`."""
         found = self._left.pop(key, None)
-        return (found.value,) if isinstance(found, _Value) else None
+        return (found.value,) if isinstance(found, Value) else None
+
+    def reply(self, key: str) -> Reply | None:
+        """Return the recorded reply of another agent.
+
+        Raises:
+            ZeroGravityError: If what is recorded is that it failed.
+        """
+        found = self._left.pop(key, None)
+        if isinstance(found, Failed):
+            raise found.exception()
+        return found if isinstance(found, Reply) else None
+
+    def refuse(self, error: ReplayMismatchError) -> None:
+        """Take note that an agent that was asked does not what is recorded."""
+        self._mismatch = error
+        if self._within is not None:
+            self._within.refuse(error)
+
+    @property
+    def replaying(self) -> bool:
+        """Whether more is recorded than was asked for yet."""
+        return not self._left.keys() <= self._moot
 
     def check_all_used(self) -> None:
         """Refuse a step that ended without asking what is recorded of it.
@@ -180,14 +138,34 @@ class StepCalls:
         Raises:
             ReplayMismatchError: If a recorded call was not made again.
         """
+        if self._mismatch is not None:
+            raise self._mismatch
         unused = [key for key in self._left if key not in self._moot]
         if not unused:
             return
         key = unused[0]
+        recorded = self._told(key)
+        new = next(map(asked, self._new.values()), "")
+        instead = f"; instead it makes {new}" if new else ""
         raise ReplayMismatchError(
-            f"step {self._step!r} was recorded with a call that its agent "
-            f"no longer makes ({key})",
-            "run the objective anew",
+            f"step {self._step!r} was recorded with {recorded}, "
+            f"which its agent no longer makes{instead}",
+            "undo what was changed, or set the run back to that step "
+            "(zg runs rewind) to have it done anew",
             step=self._step,
             call_key=key,
+            recorded=recorded,
+            asked=new or None,
         )
+
+    def _told(self, key: str) -> str:
+        """Say what a recorded call was."""
+        if told := self._recorded.told(key):
+            return told
+        if isinstance(self._left[key], Value):
+            return "a call of once"
+        models = [k for k, o in self._outcomes.items() if type(o) in _OF_MODELS]
+        return f"model call {models.index(key) + 1}"
+
+
+_OF_MODELS = (Response, Failed)

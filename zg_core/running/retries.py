@@ -2,55 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
 
 from ..errors import ProviderError
+from .traffic.clock import Clock
+from .traffic.limiter import LONGEST_WAIT
 
 if TYPE_CHECKING:
-    from stamina import Attempt
+    from tenacity import RetryCallState
 
-__all__ = ["LONGEST_WAIT", "attempts", "may_retry"]
+__all__ = ["LONGEST_WAIT", "may_retry", "retried"]
 
-LONGEST_WAIT = 60.0
-"""Seconds a provider may make us wait; after that the next model is asked."""
+T = TypeVar("T")
 
 _FIRST_WAIT, _LONGEST_BACKOFF = 0.5, 20.0
+_LONGEST_CALL = 180.0
+"""Seconds after the beginning of a call in which it may be tried again."""
 
 
-def may_retry(error: BaseException) -> bool:
+def may_retry(error: ProviderError) -> bool:
     """Tell whether the same model should be asked again."""
-    return (
-        isinstance(error, ProviderError)
-        and error.retryable
-        and (error.retry_after or 0) <= LONGEST_WAIT
-    )
+    return error.retryable and (error.retry_after or 0) <= LONGEST_WAIT
 
 
-def attempts(count: int, *, unless: Callable[[], bool]) -> AsyncIterator[Attempt]:
-    """Yield up to *count* attempts, waiting as the provider says, else ever longer.
+async def retried(
+    first: ProviderError,
+    ask: Callable[[], Awaitable[T]],
+    *,
+    began: float,
+    remaining: float,
+    allowed: Callable[[ProviderError, int], bool],
+    note: Callable[[ProviderError, float], Awaitable[None]],
+    clock: Clock,
+) -> T:
+    """Ask again after a first failure, waiting as the provider says, else ever longer.
 
-    The waits grow exponentially, with jitter (stamina's).
+    Those waits are random, up to a bound that doubles, so that those who failed
+    together do not come back together. Nobody waits for what comes after the limit
+    of the step or of the run, or too long after the beginning.
 
     Args:
-        count: How many attempts there are at most.
-        unless: Asked after each failure; true ends the attempts.
+        first: The first failure.
+        ask: Asks once.
+        began: When the call began.
+        remaining: The seconds that the step and the run may still take; what the
+            caller itself gives the call, it is given besides.
+        allowed: Whether there may be another attempt, after an error and so many.
+        note: Told of each failure that is tried again, and in how many seconds.
+        clock: Time and chance.
+
+    Raises:
+        ProviderError: The last failure.
     """
-    import stamina
+    # Imported here, so that who never fails never pays for it.
+    from tenacity import AsyncRetrying, wait_exponential
 
-    def again(error: Exception) -> bool | float:
-        if unless() or not may_retry(error):
-            return False
-        after = error.retry_after if isinstance(error, ProviderError) else None
-        return True if after is None else after
+    backoff = wait_exponential(multiplier=_FIRST_WAIT, max=_LONGEST_BACKOFF)
+    given = anyio.current_effective_deadline() - anyio.current_time()
+    latest = min(began + _LONGEST_CALL, clock.now() + min(given, remaining))
+    failures = [first]
 
-    return aiter(
-        stamina.retry_context(
-            on=again,
-            attempts=count,
-            timeout=None,
-            wait_initial=_FIRST_WAIT,
-            wait_max=_LONGEST_BACKOFF,
-            wait_jitter=_FIRST_WAIT,
-        )
+    def again(state: RetryCallState) -> bool:
+        error = _error(state)
+        return isinstance(error, ProviderError) and allowed(error, state.attempt_number)
+
+    def wait(state: RetryCallState) -> float:
+        asked = _failure(state).retry_after  # which may be 0
+        return clock.chance() * backoff(state) if asked is None else asked
+
+    def too_late(state: RetryCallState) -> bool:
+        return clock.now() + state.upcoming_sleep > latest
+
+    async def tell(state: RetryCallState) -> None:
+        await note(_failure(state), state.upcoming_sleep)
+
+    async def attempt() -> T:
+        if failures:
+            raise failures.pop()
+        return await ask()
+
+    retrying = AsyncRetrying(
+        retry=again,
+        wait=wait,
+        stop=too_late,
+        sleep=clock.sleep,
+        before_sleep=tell,
+        reraise=True,
     )
+    answer: T = await retrying(attempt)
+    return answer
+
+
+def _error(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
+
+
+def _failure(state: RetryCallState) -> ProviderError:
+    error = _error(state)
+    assert isinstance(error, ProviderError)
+    return error

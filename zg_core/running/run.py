@@ -3,46 +3,55 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio
 import anyio.to_thread
+from anyio.abc import TaskGroup
 
 from .._groups import ungrouped
 from .._machine import RunState, outcome, ready
+from .._prices import price_table_version
 from .._version import core_version
 from .._workspace import FolderWorkspace
 from ..config import Config
+from ..drills import Drill
 from ..errors import (
-    JournalError,
     LimitError,
-    ReplayMismatchError,
     RunCancelledError,
+    RunPausedError,
     ZeroGravityError,
 )
 from ..events import (
-    CancelRequested,
     Event,
     RunCancelled,
     RunFailed,
+    RunPaused,
     RunResumed,
     RunStarted,
 )
 from ..hookspecs import API
 from ..plugins import PluginHost
+from ..stewards import Steward
 from ..workflows import Step
 from .accepting import default_model, resolved_agents
 from .budget import Budget
 from .guarding import Guard, Guarding, guards
+from .heeding import heed
+from .injecting import Injecting
+from .pausing import Gate
+from .recorded import Recorded
 from .recorder import Recorder, error_info
-from .replay import Recorded
 from .routing import route
 from .scope import RunScope
 from .steps import note_new_plugins, run_step
+from .tape import Tape
+from .traffic import Traffic
 
-__all__ = ["DONE", "do_run"]
+__all__ = ["DONE", "do_run", "scope_of", "time_limit"]
 
 DONE = ("completed", "degraded")
 """The statuses of a run with nothing left to do."""
@@ -55,47 +64,79 @@ async def do_run(
     epoch: int,
     config: Config,
     host: PluginHost,
+    traffic: Traffic,
+    tape: Tape | None = None,
+    drill: Drill | None = None,
+    attended: bool = False,
+    out: str = "",
+    steward: Steward | None = None,
 ) -> None:
     """Do what is left of a run, whose owner the caller is.
 
+    With a tape it is given the answers of a recorded run; in a drill its calls go
+    wrong. If it is attended, somebody answers its questions while it waits. Its files
+    may be in another folder now. If there is a steward, it pays.
+
     Raises:
         ZeroGravityError: What the run failed with, once that is recorded;
-            `RunCancelledError` if somebody asked for it to stop.
+            `RunCancelledError` if somebody asked for it to stop, `RunPausedError` if
+            it is put aside.
         JournalError: If nothing could be recorded any more.
     """
     if recorder.state.status in DONE:
         return
+    if recorder.state.cancel_requested and not recorder.state.ended_at:
+        await _cancelled(recorder)  # as whoever did it was about to, and died
     try:
         resumed = recorder.state.started is not None
         enabled = guards(config, host)
-        await _begin(recorder, epoch, config, host)
-        scope = _scope(recorder, events, config, host, enabled)
+        await _begin(recorder, epoch, config, host, tape, drill, out)
+        since = recorder.state.seq if resumed else 0
+        gate = Gate(lambda: recorder.state, attended=attended)
+        scope = scope_of(
+            recorder,
+            events,
+            config,
+            host,
+            enabled,
+            traffic,
+            tape,
+            drill,
+            gate,
+            steward,
+        )
         if resumed:
             if enabled:
                 await note_new_plugins(scope)
             await anyio.to_thread.run_sync(scope.workspace.sweep)
-        await _until_cancelled(scope)
+        await _until_stopped(scope, since)
     except ZeroGravityError as error:
-        if isinstance(error, JournalError) and not isinstance(
-            error, ReplayMismatchError
-        ):
-            raise
         with anyio.CancelScope(shield=True):
             await recorder.record(RunFailed(error=error_info(error)))
         raise
     if recorder.state.cancel_requested:
         await _cancelled(recorder)
+    if not recorder.state.ended_at:
+        await _paused(recorder, gate.reason)
 
 
 async def _begin(
-    recorder: Recorder, epoch: int, config: Config, host: PluginHost
+    recorder: Recorder,
+    epoch: int,
+    config: Config,
+    host: PluginHost,
+    tape: Tape | None,
+    drill: Drill | None,
+    out: str,
 ) -> None:
+    under = str(drill or "")
     state = recorder.state
     if state.started is not None:
-        await recorder.record(RunResumed(epoch=epoch))
+        await recorder.record(RunResumed(epoch=epoch, drill=under, out=out))
         return
     agents = resolved_agents(state.workflow, host)
-    model, reason = default_model(config, host, state.accepted.options)
+    recording = tape.recording if tape else None
+    model, reason = default_model(config, host, state.accepted.options, recording)
     await recorder.record(
         RunStarted(
             model=model,
@@ -107,99 +148,140 @@ async def _begin(
             plugins=host.loaded(),
             overrides=config.overrides,
             policy=config.plugins_policy,
+            prices=price_table_version(),
+            stated_prices={name: dict(rates) for name, rates in config.prices.items()},
+            drill=under,
         ),
         durable=False,
     )
 
 
-def _scope(
+def scope_of(
     recorder: Recorder,
     events: Sequence[Event],
     config: Config,
     host: PluginHost,
     enabled: tuple[Guard, ...],
+    traffic: Traffic,
+    tape: Tape | None,
+    drill: Drill | None,
+    gate: Gate | None = None,
+    steward: Steward | None = None,
 ) -> RunScope:
+    """Return what all that is done in a run shares."""
     state = recorder.state
     options = state.accepted.options
+    forced = tape.recording.options.model if tape else None
     return RunScope(
         host=host,
         config=config,
         recorder=recorder,
         recorded=Recorded(events),
+        gate=gate or Gate(lambda: recorder.state),
         budget=Budget(
-            options.limits,
+            state.limits,
             tokens=state.usage.total_tokens + state.lost_tokens,
             calls=state.calls,
-            usd=(state.cost_nanos + state.lost_nanos) / 1e9,
+            nanos=state.cost_nanos + state.lost_nanos,
         ),
-        workspace=FolderWorkspace(Path(options.out or ".")),
-        guarding=Guarding(enabled, host, recorder) if enabled else None,
+        workspace=FolderWorkspace(Path(state.out or ".")),
+        guarding=Guarding(enabled, host, recorder, tape) if enabled else None,
         model=state.started.model if state.started else "",
-        forced_model=options.model,
+        forced_model=options.model or forced,
+        traffic=traffic,
+        tape=tape,
+        injecting=Injecting(drill) if drill else None,
+        steward=steward,
     )
 
 
-async def _until_cancelled(scope: RunScope) -> None:
-    """Do the steps, until they are done or somebody asks for the run to stop."""
-    limit = scope.recorder.state.accepted.options.limits.seconds
-    with ungrouped():
+async def _until_stopped(scope: RunScope, since: int) -> None:
+    """Do the steps, until they are done or the run is to stop or to be put aside."""
+    recorder = scope.recorder
+    limit = recorder.state.limits.seconds
+    with ungrouped(), time_limit(limit, scope.gate):
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(_heed_requests, scope, tasks.cancel_scope)
-            with _time_limit(limit):
-                await _do_steps(scope)
-            tasks.cancel_scope.cancel()
+            running = tasks.cancel_scope
+            heeding = anyio.CancelScope()
+            tasks.start_soon(_heed, scope, since, running, heeding)
+            scope.gate.at_rest = partial(
+                tasks.start_soon, _put_aside, scope.gate, running
+            )
+            if scope.guarding:
+                await _check_objective(scope.guarding, recorder.state)
+            await _choose_agents(scope)
+            _Steps(scope, tasks, heeding.cancel).begin()
+        finished = outcome(recorder.state)
+        if finished is not None and not recorder.state.cancel_requested:
+            await recorder.record(finished)
+
+
+async def _heed(
+    scope: RunScope, since: int, running: anyio.CancelScope, heeding: anyio.CancelScope
+) -> None:
+    """Take up what is asked of a run until all its steps are done."""
+    with heeding:
+        await heed(scope, since, running)
+
+
+async def _put_aside(gate: Gate, running: anyio.CancelScope) -> None:
+    if await gate.settled():
+        running.cancel()
 
 
 @contextmanager
-def _time_limit(seconds: float | None) -> Iterator[None]:
-    with anyio.move_on_after(seconds) as scope:
+def time_limit(seconds: float | None, gate: Gate) -> Iterator[None]:
+    """End what is done within for a run that takes longer than it may.
+
+    Raises:
+        LimitError: If it does.
+    """
+    with gate.limit(seconds, whose="") as limit:
         yield
-    if scope.cancelled_caught:
+    if limit.reached:
         raise LimitError(
-            f"the run took longer than {seconds:g} s",
+            f"the run took longer than {limit.seconds:g} s",
             "resume it: each time it may take as long again",
             limit="seconds",
-            allowed=seconds,
+            allowed=limit.seconds,
         )
 
 
-async def _heed_requests(scope: RunScope, running: anyio.CancelScope) -> None:
-    recorder = scope.recorder
-    async for pending in recorder.journal.requests(recorder.state.accepted.run_id):
-        if recorder.state.ended_at:
-            return  # it came too late, and ends with the run
-        if isinstance(pending.event, CancelRequested):
-            with anyio.CancelScope(shield=True):
-                await recorder.record(
-                    CancelRequested(
-                        reason=pending.event.reason, request_id=pending.request_id
-                    )
-                )
-            running.cancel()
+class _Steps:
+    """The steps of a run, each begun as soon as what it needs is there.
 
+    Args:
+        scope: The run.
+        tasks: What they are done in.
+        done: Called when none is under way and none can begin.
+    """
 
-async def _do_steps(scope: RunScope) -> None:
-    recorder = scope.recorder
-    if scope.guarding:
-        await _check_objective(scope.guarding, recorder.state)
-    await _choose_agents(scope)
-    begun: set[str] = set()
-    async with anyio.create_task_group() as tasks:
+    def __init__(
+        self, scope: RunScope, tasks: TaskGroup, done: Callable[[], None]
+    ) -> None:
+        self._scope = scope
+        self._tasks = tasks
+        self._done = done
+        self._begun: set[str] = set()
+        self._under_way = 0
 
-        async def do(step: Step) -> None:
-            await run_step(scope, step)
-            begin_ready()
+    def begin(self) -> None:
+        """Begin those that are ready."""
+        state = self._scope.recorder.state
+        for step in ready(state):
+            path = state.steps[step.name].path
+            if path not in self._begun:
+                self._begun.add(path)
+                self._under_way += 1
+                self._tasks.start_soon(self._do, step)
+        if not self._under_way:
+            self._done()
 
-        def begin_ready() -> None:
-            for step in ready(recorder.state):
-                if step.name not in begun:
-                    begun.add(step.name)
-                    tasks.start_soon(do, step)
-
-        begin_ready()
-    finished = outcome(recorder.state)
-    if finished is not None and not recorder.state.cancel_requested:
-        await recorder.record(finished)
+    async def _do(self, step: Step) -> None:
+        with self._scope.gate.work():
+            await run_step(self._scope, step)
+        self._under_way -= 1
+        self.begin()
 
 
 async def _check_objective(guarding: Guarding, state: RunState) -> None:
@@ -214,19 +296,29 @@ async def _check_objective(guarding: Guarding, state: RunState) -> None:
 async def _choose_agents(scope: RunScope) -> None:
     state = scope.recorder.state
     if state.workflow.routed and state.route is None:
-        chosen = await route(
-            state.objective,
-            config=scope.config,
-            host=scope.host,
-            agents=state.accepted.options.agents,
-        )
+        agents = state.accepted.options.agents
+        chosen = await route(scope, state.objective, agents=agents)
         await scope.recorder.record(chosen)
 
 
 async def _cancelled(recorder: Recorder) -> None:
     run_id = recorder.state.accepted.run_id
     with anyio.CancelScope(shield=True):
-        await recorder.record(RunCancelled())
+        await recorder.record(RunCancelled(reason=recorder.state.cancel_reason))
     raise RunCancelledError(
         f"run {run_id!r} was cancelled", f"go on with: zg runs resume {run_id}"
+    )
+
+
+async def _paused(recorder: Recorder, reason: str) -> None:
+    run_id = recorder.state.accepted.run_id
+    questions = len(recorder.state.questions)
+    with anyio.CancelScope(shield=True):
+        await recorder.record(RunPaused(reason=reason))
+    answer = f"answer what `zg runs approvals {run_id}` lists, then "
+    raise RunPausedError(
+        f"run {run_id!r} is paused: {reason}",
+        f"{answer if questions else ''}go on with: zg runs resume {run_id}",
+        run_id=run_id,
+        questions=questions,
     )

@@ -1,15 +1,15 @@
-"""Answers that fit a JSON Schema: ask, check, and ask again with the exact error."""
+"""Answers that fit a schema: ask, check, and ask again with the exact error."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
-from .._json import Json, JsonObject
-from .._schema import argument_errors
+from .._json import Json
+from .._shapes import Shape
 from ..errors import OutputError
 from ..messages import Message
 from ..models import Response
+from .answers import parsed
 from .asking import Ask
 from .model_calls import ModelCalls
 
@@ -17,54 +17,48 @@ __all__ = ["complete_structured"]
 
 _ROUNDS = 3
 
-# The two sentences below are part of the protocol between us and a model, like a
-# schema itself; what an agent is told to do never stands in the core.
-_ASK_FOR_JSON = (
-    "Answer with one JSON value and nothing else. It must fit this JSON Schema:\n"
+# Part of the protocol between us and a model; see `strategies`.
+_ASK_AGAIN = (
+    "That does not fit the JSON Schema:\n{}\n"
+    "Answer again, with a JSON value that fits and nothing else."
 )
-_ASK_AGAIN = "That does not fit the JSON Schema:\n{}\nAnswer with the right JSON alone."
+_CUT_OFF = "the output limit cut the answer off; write less"
 
 
-async def complete_structured(
-    calls: ModelCalls, ask: Ask, schema: JsonObject
-) -> Response:
-    """Return an answer whose ``data`` fits *schema*.
+async def complete_structured(calls: ModelCalls, ask: Ask, shape: Shape) -> Response:
+    """Return an answer whose ``data`` has a shape.
 
-    A server that can be held to a schema is given it; any other model is shown
-    it. An answer that wants tools is returned as it is.
+    An answer that wants tools, and a refusal, are returned as they are.
 
     Raises:
         OutputError: If three answers in a row did not fit.
     """
-    native = calls.chain(ask.model)[0].info.output_schema
-    if not native:
-        shown = Message.system(_ASK_FOR_JSON + json.dumps(schema, ensure_ascii=False))
-        ask = replace(ask, messages=(shown, *ask.messages), output_schema=None)
+    ask = replace(ask, output_schema=shape.schema)
     errors: list[str] = []
     for _ in range(_ROUNDS):
         response = await calls.answer(ask)
-        if response.message.tool_calls:
+        if response.message.tool_calls or response.stop_reason == "refusal":
             return response
-        try:
-            data = _parsed(response.text)
-            errors = argument_errors(schema, data)
-        except ValueError as error:
-            errors = [f"it is no JSON: {error}"]
-        else:
-            if not errors:
-                return replace(response, data=data)
+        data, errors = _judged(response, shape)
+        if not errors:
+            return replace(response, data=data)
         again = Message.user(_ASK_AGAIN.format("\n".join(errors)))
         ask = replace(ask, messages=(*ask.messages, response.message, again))
     raise OutputError(
-        f"the model's answer does not fit the output schema: {errors[0]}",
+        "the model's answer does not fit the output schema: " + "; ".join(errors[:3]),
         "name a more capable model, or ask for simpler output",
         errors=errors,
     )
 
 
-def _parsed(text: str) -> Json:
-    """Parse an answer, also within the fence that models like to put around JSON."""
-    text = text.strip()
-    if text.startswith("```"):
-        text = text.partition("\n")[2].rpartition("```")[0]
-    return json.loads(text)
+def _judged(response: Response, shape: Shape) -> tuple[Json, list[str]]:
+    """Return an answer as JSON, and in what it does not fit."""
+    data: Json = None
+    try:
+        data = parsed(response.text)
+        errors = shape.errors(data)
+    except ValueError as error:
+        errors = [str(error)]
+    if errors and response.stop_reason == "max_tokens":
+        errors = [_CUT_OFF, *errors]
+    return data, errors

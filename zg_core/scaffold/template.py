@@ -64,6 +64,7 @@ def render(names: Names, kind: str, core: str) -> dict[str, str]:
         "zg-example": names.distribution,
         "zg_example": names.package,
         "Example": names.title,
+        "examples=": "examples=",  # a field of ours
         "example": names.thing,
         f"zerogravity>={_FIRST}": f"zerogravity>={core}",
     }

@@ -1,34 +1,44 @@
 """What every journal must do, as tests to run against one of your own.
 
-The file is long because a class to inherit from is one class, and the contract has
-that many sentences.
+One file, since a class to inherit from is one class, and the contract has that many
+sentences.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+from dataclasses import replace
 
 import anyio
 import pytest
 
 from ..errors import InputError, JournalError, RunBusyError, RunNotFoundError
 from ..events import (
+    ApprovalDecided,
     CancelRequested,
     ErrorInfo,
     Event,
+    InputGiven,
+    LimitsChanged,
+    PauseRequested,
     Progressed,
+    Requested,
+    RequestRefused,
     RunAccepted,
     RunCancelled,
     RunFailed,
     RunFinished,
+    RunPaused,
     RunResumed,
+    RunRewound,
     StepFinished,
     StepStarted,
     UnknownEvent,
 )
 from ..journals import Journal, Pending
+from ..usage import Limits
 from ..workflows import Step, Workflow
 
 __all__ = ["JournalConformance"]
@@ -125,6 +135,20 @@ class JournalConformance:
 
         assert [run.owned for run in await other.list()] == [False]
         assert await other.claim("a") > first
+
+    async def test_a_claim_that_is_cancelled_leaves_the_run_free(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        """Whoever is cancelled does not know the epoch, and could not release it."""
+        await journal.create(_accepted("a"))
+        claiming = asyncio.ensure_future(journal.claim("a"))
+        await asyncio.sleep(0)
+        claiming.cancel()
+        with suppress(asyncio.CancelledError):
+            await journal.release("a", await claiming)
+
+        for claimant in (journal, other):
+            await claimant.release("a", await _claimed(claimant, "a"))
 
     async def test_only_the_owner_can_release(
         self, journal: Journal, other: Journal
@@ -363,6 +387,23 @@ class JournalConformance:
                 with pytest.raises(StopAsyncIteration):
                     await anext(events)
 
+    async def test_a_run_that_is_set_back_has_not_ended(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        """An end before the latest `RunRewound` is none: the run is paused."""
+        await journal.create(_accepted("a"))
+        epoch = await journal.claim("a")
+        back = RunRewound(seq=3, run_id="a", step="work", steps=("work",))
+        await journal.append("a", epoch, [_finished("a", 2), back])
+
+        with anyio.fail_after(DEADLINE):
+            async with aclosing(other.subscribe("a", 2)) as events:
+                assert await anext(events) == back
+                await journal.append("a", epoch, [_finished("a", 4)])
+                assert await anext(events) == _finished("a", 4)
+                with pytest.raises(StopAsyncIteration):
+                    await anext(events)
+
     async def test_there_must_be_a_run_to_subscribe_to(self, journal: Journal) -> None:
         """A run that does not exist has no events to wait for."""
         with pytest.raises(RunNotFoundError):
@@ -421,6 +462,58 @@ class JournalConformance:
         assert first == again
         assert _reason(second) == "two"
 
+    async def test_requests_of_every_kind_are_heard_as_they_were_made(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        """Whatever people may ask of a run comes to its owner whole."""
+        await journal.create(_accepted("a"))
+        await journal.claim("a")
+        wishes = _of_every_wish()
+
+        heard: list[Event] = []
+        with anyio.fail_after(DEADLINE):
+            async with aclosing(journal.requests("a")) as requests:
+                for wish in wishes:
+                    request_id = await other.request("a", wish)
+                    pending = await anext(requests)
+                    assert pending.request_id == request_id
+                    assert pending.event.request_id == request_id
+                    heard.append(replace(pending.event, request_id=None))
+
+        assert heard == wishes
+
+    async def test_a_refusal_ends_a_request(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        """An owner that does not do what it was asked says so, once."""
+        await journal.create(_accepted("a"))
+        await other.request("a", CancelRequested(reason="one"))
+        await other.request("a", CancelRequested(reason="two"))
+        epoch = await journal.claim("a")
+        with anyio.fail_after(DEADLINE):
+            first = await _first_request(journal, "a")
+            refused = RequestRefused(
+                seq=2, run_id="a", reason="no", request_id=first.request_id
+            )
+            await journal.append("a", epoch, [refused])
+            second = await _first_request(other, "a")
+
+        assert _reason(second) == "two"
+
+    async def test_a_paused_run_can_still_be_asked(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        """It has not ended: its next owner hears of it."""
+        await journal.create(_accepted("a"))
+        epoch = await journal.claim("a")
+        await journal.append("a", epoch, [RunPaused(seq=2, run_id="a", reason="x")])
+        await journal.release("a", epoch)
+        await other.request("a", CancelRequested(reason="while paused"))
+
+        with anyio.fail_after(DEADLINE):
+            first = await _first_request(journal, "a")
+        assert _reason(first) == "while paused"
+
     async def test_what_was_asked_of_a_run_ends_with_it(
         self, journal: Journal, other: Journal
     ) -> None:
@@ -471,6 +564,7 @@ class JournalConformance:
     ) -> None:
         """Lists can be held to a status."""
         ends: dict[str, Event] = {
+            "paused": RunPaused(seq=2, run_id="paused", reason="x"),
             "completed": RunFinished(seq=2, run_id="completed", output="x"),
             "degraded": RunFinished(seq=2, run_id="degraded", output="", degraded=True),
             "failed": RunFailed(
@@ -583,6 +677,16 @@ class JournalConformance:
 # -- What is written -------------------------------------------------------------------
 
 
+async def _claimed(journal: Journal, run_id: str) -> int:
+    """Claim a run as soon as nobody owns it."""
+    with anyio.fail_after(DEADLINE):
+        while True:
+            try:
+                return await journal.claim(run_id)
+            except RunBusyError:
+                await anyio.sleep(0.01)
+
+
 def _accepted(run_id: str, objective: str = "make it", seq: int = 1) -> RunAccepted:
     return RunAccepted(
         seq=seq,
@@ -631,6 +735,25 @@ def _of_every_shape(run_id: str) -> Sequence[Event]:
     seq = len(outputs) + 2
     data = {"seq": seq, "at": "", "run_id": run_id, "new": {"of": ["a", "kind"]}}
     return [*events, UnknownEvent(seq=seq, run_id=run_id, type="Dreamt", data=data)]
+
+
+def _of_every_wish() -> list[Requested]:
+    """Return what people may ask of a run, each kind with all that it can have."""
+    limits = Limits(usd=0.5, tokens=10, calls=2, seconds=1.5)
+    return [
+        CancelRequested(reason="enough", by="me", at="2026-01-01T00:00:09.000Z"),
+        PauseRequested(reason="until tomorrow", by="me", seq=7),
+        LimitsChanged(limits=limits, step_limits={"work": Limits(calls=1)}, by="me"),
+        ApprovalDecided(
+            call_key="work:1:1",
+            digest="d",
+            allow=True,
+            by="me",
+            reason="fine",
+            arguments={"path": "a", "deep": [1, {"x": None}]},
+        ),
+        InputGiven(call_key="work:2:1", value={"colour": "blue"}, by="me"),
+    ]
 
 
 # -- What is heard ---------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from .._names import split_qualified
 from ..agents import Reply
 from ..config import Config
 from ..contexts import Context
+from ..drills import Drill
 from ..engine import Engine
 from ..errors import RunError, UnknownNameError
 from ..hookspecs import hookimpl
@@ -21,6 +23,7 @@ from ..plugins import PluginHost
 from ..plugins.finding.choose import named
 from ..plugins.finding.discover import installed
 from ..plugins.references import is_reference, resolve
+from ..recordings import Recording, load_recording
 from ..results import RunResult
 from ..specs import AgentSpec, WorkflowSpec
 from ..workflows import RunOptions, Step, Workflow
@@ -100,12 +103,16 @@ class _Given:
 
 
 def run_offline(
-    what: object,
-    objective: str,
+    what: object = None,
+    objective: str | None = None,
     *plugins: object,
     answers: Iterable[Answer] | ScriptedProvider = (),
     config: Config | None = None,
     out: Path | None = None,
+    drill: Drill | None = None,
+    replay: Recording | str | Path | None = None,
+    live: bool = False,
+    model: str | None = None,
 ) -> RunResult:
     """Do a run without a network, a journal on disk or a model, and return its result.
 
@@ -113,51 +120,81 @@ def run_offline(
 
     Args:
         what: An agent or a workflow: its name, short or qualified; its spec; or
-            itself.
-        objective: What is to be made.
+            itself. By default the recorded workflow.
+        objective: What is to be made; by default the recorded objective.
         *plugins: As for `plugin_host`; by default the one of a qualified name, else
             all that are installed.
         answers: What the model answers, in order; by default something short that
             fits each request.
-        config: The configuration; by default an empty one.
+        config: The configuration; by default an empty one, but that nobody is asked:
+            tool calls that need a person's approval are refused.
         out: The folder for the run's files; by default one that is gone afterwards.
+        drill: What is to go wrong with its calls, on purpose.
+        replay: A recorded run, or its file, whose answers are given again; no tool
+            that it has is called.
+        live: Whether the model answers what the recorded run does not have.
+        model: Another model than the one with the *answers*: one on this machine.
 
     Raises:
         RunError: If the run fails.
+        ReplayMismatchError: If it asks what was not recorded; its notes have a diff.
         UnknownNameError: If nothing has that name.
     """
     from .conformance.timing import within
 
-    model = answers
-    if not isinstance(model, ScriptedProvider):
-        given = tuple(model)
-        model = ScriptedProvider(*(given or (any_answer,)), repeat=not given)
+    scripted, recording = _scripted(answers), _recording(replay, live=live)
+    if recording is not None:
+        what = recording.workflow if what is None else what
+        objective = recording.objective if objective is None else objective
+    if what is None or objective is None:
+        raise TypeError("run_offline() needs what and objective, or a replay")
+    asked = objective
     objects, names = told_apart(plugins)
     target: Any = what
     if not isinstance(what, str | Workflow | WorkflowSpec):
         target = what if isinstance(what, AgentSpec) else _spec_of(what)
         objects.append(_Given(target))
     discover: bool | Collection[str] = names
-    if isinstance(what, str) and not plugins:
-        plugin, _ = split_qualified(what)
+    if not plugins and (recording or isinstance(what, str)):
+        plugin, _ = split_qualified(what) if isinstance(what, str) else ("", "")
         discover = (plugin,) if plugin else True
+
+    # A recorded run names its own model, which need not be there.
+    chosen = model or (None if recording and not live else MODEL)
 
     async def run(folder: Path) -> RunResult:
         async with Engine.open(
             *objects,
-            model,
-            config=config or Config(),
+            scripted,
+            config=config or Config(approve="never"),
             journal="memory",
             discover=discover,
+            drill=drill,
         ) as engine:
             return await engine.run(
                 _workflow(target, engine.host),
-                objective,
-                options=RunOptions(model=MODEL, out=str(folder)),
+                asked,
+                options=RunOptions(model=chosen, out=str(folder)),
+                replay=recording,
             )
 
     with tempfile.TemporaryDirectory() as place:
         return within(60.0, lambda: run(out or Path(place)), "the run")
+
+
+def _scripted(answers: Iterable[Answer] | ScriptedProvider) -> ScriptedProvider:
+    if isinstance(answers, ScriptedProvider):
+        return answers
+    given = tuple(answers)
+    return ScriptedProvider(*(given or (any_answer,)), repeat=not given)
+
+
+def _recording(
+    replay: Recording | str | Path | None, *, live: bool
+) -> Recording | None:
+    if isinstance(replay, str | Path):
+        return load_recording(replay, live=live)
+    return replace(replay, live=live) if replay else None
 
 
 def _spec_of(agent: object) -> AgentSpec:
@@ -204,7 +241,7 @@ async def in_step(
             *objects,
             given,
             model or ScriptedProvider(any_answer, repeat=True),
-            config=config or Config(),
+            config=config or Config(approve="never"),
             journal="memory",
             discover=names,
         ) as engine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from zg_core.plugins import Diagnostic, PluginRecord
     from zg_core.plugins.finding.sources import Source
     from zg_core.plugins.trial.probe import Probe
+
+    from ._routing import Routed
 
 __all__ = ["check", "wrong_with"]
 
@@ -39,6 +41,7 @@ class _Checked:
     asked: bool
     probe: Probe | None
     diagnostics: tuple[Diagnostic, ...]
+    routed: Routed | None = None
 
     @property
     def result(self) -> str:
@@ -69,6 +72,7 @@ class _Checked:
             "exit_status": probe.exit_status if probe else None,
             "diagnostics": [found.document() for found in self.diagnostics],
             "stderr": probe.stderr if probe else "",
+            "routing": self.routed.document() if self.routed else None,
         }
 
 
@@ -93,6 +97,10 @@ def check(names: tuple[str, ...], timeout: float) -> int:
     quarantined. A disabled one is tried if it is named; an untrusted one never. The
     process is no sandbox: what is imported can do what you can do.
 
+    Of a plugin with agents that is fine it is said how many of the examples they
+    bring reach them, and whether the plugin changes how the built-in examples are
+    routed. For that it is loaded here, too.
+
     The exit code is 3 if anything is wrong with one of them.
     """
     output = current_invocation().output
@@ -100,6 +108,7 @@ def check(names: tuple[str, ...], timeout: float) -> int:
     chosen = [plugin for name in names for plugin in host.named(name)] or host.plugins
     each_once = {plugin.id: plugin for plugin in chosen}.values()
     checked = [_check(plugin, bool(names), timeout) for plugin in each_once]
+    checked = [replace(each, routed=_routed(each)) for each in checked]
     output.document({"schema": 1, "plugins": [each.document() for each in checked]})
     output.table(
         ["PLUGIN", "VERSION", "RESULT", "LOAD", "OFFERS"],
@@ -117,6 +126,8 @@ def check(names: tuple[str, ...], timeout: float) -> int:
     for each in checked:
         for found in each.diagnostics:
             output.note(str(found))
+        if each.routed:
+            output.say(f"{each.plugin.id}: {each.routed.sentence()}")
     return _FAULTY if any(each.faulty for each in checked) else 0
 
 
@@ -132,6 +143,23 @@ def _check(plugin: PluginRecord, asked: bool, timeout: float) -> _Checked:
     return _Checked(
         plugin, asked, done, (*noted, *wrong_with(plugin.source, done, timeout))
     )
+
+
+def _routed(checked: _Checked) -> Routed | None:
+    """Compare how objectives are routed with a plugin that may be loaded, and without.
+
+    Returns:
+        What came of it; `None` if it is not tried.
+    """
+    if checked.probe is None or checked.faulty or checked.plugin.state != "discovered":
+        return None
+    if not any(c["kind"] == "agent" for c in checked.probe.contributions):
+        return None
+    import anyio
+
+    from ._routing import routed
+
+    return anyio.run(routed, current_invocation(), checked.plugin, checked.probe)
 
 
 def wrong_with(source: Source, probe: Probe, timeout: float) -> Iterator[Diagnostic]:

@@ -18,7 +18,10 @@ __all__ = ["SPECS", "USUAL", "Indexed", "capabilities_of", "shown"]
 SPECS: Mapping[Kind, type[Spec]] = MappingProxyType(dict(HOOKS.values()))
 """The specs of each kind."""
 
-_NOT_SHOWN = {"name", "description", "factory", "function", "parameters", "workflow"}
+_NOT_SHOWN = {
+    *("name", "description", "factory", "function", "parameters", "workflow"),
+    "examples",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

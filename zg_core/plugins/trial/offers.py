@@ -6,6 +6,7 @@ from ..._isolation import contain, describe
 from ...errors import PluginError
 from ...registry import Contribution
 from ...specs import ToolSpec
+from ..examples import examples_of
 from ..references import resolve
 
 __all__ = ["flaw_of_offer"]
@@ -14,16 +15,18 @@ __all__ = ["flaw_of_offer"]
 def flaw_of_offer(offer: Contribution) -> str | None:
     """Return what is wrong with it, if anything is; nothing is made of it.
 
-    What its factory names is imported, and the schema of a tool's arguments is
-    checked; a host does neither before somebody uses the thing.
+    What its factory names is imported, the schema of a tool's arguments is checked,
+    and its examples are read; a host does nothing of that before somebody uses them.
     """
-    from ..._schema import argument_errors, parameters_of  # jsonschema, pydantic
+    from ..._schema import parameters_of  # jsonschema, pydantic
+    from ..._validation import argument_errors
 
     spec = offer.spec
     factory = getattr(spec, "factory", None)
     with contain() as caught:
         if isinstance(spec, ToolSpec):
             argument_errors(parameters_of(spec), {})
+        examples_of(offer)
         if isinstance(factory, str) and not callable(resolve(factory)):
             return f"{offer.kind} {offer.name!r}: {factory!r} cannot be called"
     if caught.error is None:

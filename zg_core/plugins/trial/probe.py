@@ -54,7 +54,7 @@ class Probe:
         unequal: Hooks that offered something else when they were asked again.
         diagnostics: What is not right with it, as its host sees it.
         contributions: What it offers: ``kind``, ``name``, ``description``,
-            ``factory`` (`None` where it is no text).
+            ``factory`` (`None` where it is no text), ``task_types``, ``examples``.
         flaws: What is wrong with what it offers, and shows only in use.
         stderr: The end of what it wrote to standard error.
     """

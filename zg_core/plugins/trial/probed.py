@@ -78,6 +78,8 @@ def examine(source: Source, watch: Watch) -> JsonObject:
                 "name": offer.name,
                 "description": offer.spec.description,
                 "factory": _text(getattr(offer.spec, "factory", None)),
+                "task_types": list(getattr(offer.spec, "task_types", ())),
+                "examples": _text(getattr(offer.spec, "examples", None)),
             }
             for offer in first.contributions
         ],

@@ -169,7 +169,7 @@ def tool_digest(spec: ToolSpec) -> str:
     parameters come from a function, pydantic writes their schema.
 
     Raises:
-        PluginError: If the parameters cannot be written as JSON.
+        PluginError: If its parameters have no JSON Schema that may be used.
     """
     return digest_of(spec.name, tool_text(spec))
 
@@ -178,15 +178,15 @@ def tool_text(spec: ToolSpec) -> JsonObject:
     """Return what a model is told of a tool, beside its name.
 
     Raises:
-        PluginError: If the parameters cannot be written as JSON.
+        PluginError: If its parameters have no JSON Schema that may be used.
     """
     from ..._schema import parameters_of
 
     try:
         parameters = json.loads(json.dumps(parameters_of(spec)))
-    except (TypeError, ValueError, RecursionError) as error:
+    except PluginError as error:
         raise PluginError(
-            f"the parameters of the tool {spec.name!r} are no JSON: {error}",
+            f"the tool {spec.name!r} cannot be used: {error.cause}",
             "report it to the plugin's authors",
         ) from error
     return {"description": spec.description, "parameters": parameters}

@@ -69,7 +69,7 @@ class RunsWorkflow(PluginConformance):
             async with Engine.open(
                 *objects,
                 model or self._model(),
-                config=Config(plugins_config=sections),
+                config=Config(plugins_config=sections, approve="never"),
                 journal="memory",
                 discover=names,
             ) as engine:

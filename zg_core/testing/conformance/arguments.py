@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from ..._json import Json, JsonObject
+from ..._patterns import searcher
 from .._strategies import json_values
 
 __all__ = ["fitting_values"]
@@ -97,9 +99,12 @@ def _arrays(schema: JsonObject, root: JsonObject, depth: int) -> SearchStrategy[
 
 def _texts(schema: JsonObject) -> SearchStrategy[Json]:
     if pattern := schema.get("pattern"):
-        return st.from_regex(pattern).filter(
-            lambda text: len(text) <= schema.get("maxLength", len(text))
-        )
+        found = searcher(pattern)  # Python's engine lets $ stand before a line's end
+
+        def fits(text: Any) -> bool:
+            return found(text) and len(text) <= schema.get("maxLength", len(text))
+
+        return st.from_regex(pattern).filter(fits)
     least = schema.get("minLength", 0)
     # Models write no halves of surrogate pairs: their JSON is UTF-8.
     letters = st.characters(exclude_categories=["Cs"])

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, cast
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import ClassVar, TypeAlias, TypeVar, cast
 
 import anyio
 import pytest
 from hypothesis import strategies as st
 
-from ...classifiers import Classifier, Label
+from ...classifiers import Classifier, ContextClassifier, Label
+from ...config import Config
 from ...specs import ClassifierSpec
+from .._offline import in_step
+from .._scripted import ScriptedProvider
 from .base import for_any, level
+from .models import Silent
 from .plugins import PluginConformance
 from .timing import stops, within
 
 __all__ = ["ClassifierConformance"]
+
+T = TypeVar("T")
+_Ask: TypeAlias = Callable[[str], Awaitable[Label | None]]
 
 _TEXTS = (
     "",
@@ -44,26 +53,48 @@ class ClassifierConformance(PluginConformance):
     classifier: ClassVar[str]
     deterministic: ClassVar[bool] = True
 
-    def make_classifier(self) -> Classifier:
-        """Return it; by default what its factory makes of `config`."""
+    def make_classifier(self) -> Classifier | ContextClassifier:
+        """Return it; by default what its factory makes of `config`.
+
+        One that wants a context is asked as a step of a run asks it, with a model
+        whose answers fit what is asked for.
+        """
         return cast(Classifier, self.make("classifier", self.classifier))
 
     def _labels(self, *texts: str) -> list[Label | None]:
         """Return what it says of texts at once."""
 
-        async def ask() -> list[Label | None]:
-            classifier = self.make_classifier()
+        async def at_once(ask: _Ask) -> list[Label | None]:
             found: list[Label | None] = [None] * len(texts)
 
             async def one(place: int) -> None:
-                found[place] = await classifier.classify(texts[place])
+                found[place] = await ask(texts[place])
 
             async with anyio.create_task_group() as group:
                 for place in range(len(texts)):
                     group.start_soon(one, place)
             return found
 
-        return within(30.0, ask, f"the classifier {self.classifier!r}")
+        whose = f"the classifier {self.classifier!r}"
+        return within(30.0, lambda: self._asked(at_once), whose)
+
+    async def _asked(
+        self,
+        work: Callable[[_Ask], Awaitable[T]],
+        model: ScriptedProvider | None = None,
+    ) -> T:
+        """Await *work* with what asks it; in a step of a run, if it wants a context."""
+        made = self.make_classifier()
+        if not isinstance(made, ContextClassifier):
+            return await work(made.classify)
+        offer = self.offer("classifier", self.classifier)
+        sections = {offer.plugin: self.config} if self.config else {}
+        return await in_step(
+            lambda ctx: work(partial(ctx.classify, classifier=offer.qualified)),
+            self.plugin,
+            model=model,
+            config=Config(plugins_config=sections),
+        )
 
     def _check(self, label: object) -> None:
         if label is None:
@@ -97,11 +128,11 @@ class ClassifierConformance(PluginConformance):
         if not self.deterministic:
             pytest.skip("it says that it is not deterministic")
 
-        async def twice() -> list[list[Label | None]]:
-            classifier = self.make_classifier()
-            return [[await classifier.classify(t) for t in _TEXTS] for _ in range(2)]
+        async def twice(ask: _Ask) -> list[list[Label | None]]:
+            return [[await ask(text) for text in _TEXTS] for _ in range(2)]
 
-        first, second = within(60.0, twice, f"the classifier {self.classifier!r}")
+        whose = f"the classifier {self.classifier!r}"
+        first, second = within(60.0, lambda: self._asked(twice), whose)
         assert first == second
         assert first == [self._labels(text)[0] for text in _TEXTS]
 
@@ -116,9 +147,8 @@ class ClassifierConformance(PluginConformance):
     @level(1)
     def test_it_stops_when_the_run_is_cancelled(self) -> None:
         """Within a second."""
-        classifier = self.make_classifier()
         stops(
-            lambda: classifier.classify(_TEXTS[2]),
+            lambda: self._asked(lambda ask: ask(_TEXTS[2]), Silent()),
             f"the classifier {self.classifier!r}",
             after=0.0,
         )

@@ -14,7 +14,8 @@ import importlib_metadata
 import pytest
 
 from ..._isolation import contain, contained
-from ..._schema import argument_errors, parameters_of
+from ..._schema import parameters_of
+from ..._validation import argument_errors
 from ..._version import core_version
 from ...config import Config
 from ...errors import PluginError, UnknownNameError, ZeroGravityError

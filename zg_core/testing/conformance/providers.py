@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ..._isolation import contained
 from ...errors import ProviderError
-from ...messages import Message
+from ...messages import Image, Message, Reasoning, Text, ToolCall, ToolResult
 from ...models import Chunk, ModelInfo, Request, Response, StopReason, ToolDefinition
 from ...providers import Provider
 from ...specs import ProviderSpec
@@ -35,6 +35,27 @@ _TOOL = ToolDefinition(
         "additionalProperties": False,
     },
 )
+_ANSWERED = Message(
+    role="assistant",
+    parts=(
+        Reasoning(provider="another vendor", data={"sealed": "🔒"}),
+        Text(text="Hello."),
+    ),
+)
+"""What a model of another vendor answered, who began the conversation."""
+_CALLED = (
+    Message(
+        role="assistant",
+        parts=(ToolCall(call_id="call_1", name="add", arguments={"a": 1, "b": 1}),),
+    ),
+    Message.tool(ToolResult(call_id="call_1", output=2)),
+)
+_IMAGE = Image(
+    media_type="image/png",
+    data="iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGA"
+    "WjR9awAAAABJRU5ErkJggg==",
+)
+"""One pixel."""
 _SCHEMA = {
     "type": "object",
     "properties": {"title": {"type": "string", "maxLength": 40}},
@@ -89,13 +110,17 @@ class ProviderConformance(PluginConformance):
             ),
             Request(
                 model=self._model(),
-                messages=(hello, Message.assistant("Hello."), Message.user("Again.")),
+                messages=(hello, _ANSWERED, Message.user("Again.")),
             ),
         ]
+        if info.images:
+            shown = Message.user("What is to be seen?", _IMAGE)
+            found.append(Request(model=self._model(), messages=(shown,)))
         if info.tools:
-            found.append(
-                Request(model=self._model(), messages=(hello,), tools=(_TOOL,))
-            )
+            found += [
+                Request(model=self._model(), messages=said, tools=(_TOOL,))
+                for said in ((hello,), (hello, *_CALLED))
+            ]
         if info.output_schema:
             found.append(
                 Request(model=self._model(), messages=(hello,), output_schema=_SCHEMA)

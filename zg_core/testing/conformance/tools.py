@@ -14,7 +14,8 @@ from hypothesis.strategies import SearchStrategy
 
 from ..._isolation import contained
 from ..._json import Json, JsonObject
-from ..._schema import argument_errors, call_function, parameters_of
+from ..._schema import call_function, parameters_of
+from ..._validation import argument_errors
 from ...config import Config
 from ...contexts import Context
 from ...errors import ZeroGravityError
@@ -71,7 +72,7 @@ class ToolConformance(PluginConformance):
 
     async def _in_step(self, work: Any) -> Any:
         sections = {_source(self.plugin).id: self.config} if self.config else {}
-        config = Config(plugins_config=sections)
+        config = Config(plugins_config=sections, approve="never")
         return await in_step(work, self.plugin, config=config)
 
     async def _calls(self, *several: JsonObject) -> list[tuple[Json, Any]]:

@@ -8,6 +8,7 @@ import contextlib
 import sys
 
 from . import Fault, WireAnswer, WireRequest, WireServer
+from .rounds import tool_round
 
 
 def main() -> None:
@@ -21,6 +22,13 @@ def main() -> None:
     add("--latency", type=float, default=0.0, metavar="SECONDS")
     add("--piece", type=int, metavar="CHARACTERS", help="of a stream, instead of words")
     add("--text", help="what it answers, instead of the usual")
+    add(
+        "--tool-rounds",
+        type=int,
+        default=0,
+        metavar="N",
+        help="want the first tool so often, then answer",
+    )
     add(
         "--fail",
         type=_every,
@@ -37,7 +45,7 @@ def main() -> None:
             if asked.number % n == 0:
                 return Fault(status=status, retry_after=0.1)
         text: str | None = given.text
-        return text
+        return tool_round(asked, given.tool_rounds) or text
 
     server = WireServer(
         script=script, latency=given.latency, piece=given.piece, port=given.port

@@ -37,7 +37,8 @@ class WireRequest:
     @property
     def prompt(self) -> str:
         """The text of the last message."""
-        content = self.body["messages"][-1]["content"]
+        last = (self.body.get("messages") or self.body["input"])[-1]
+        content = last.get("content", last.get("output"))
         if isinstance(content, str):
             return content
         return "".join(part.get("text", "") for part in content or ())
@@ -64,8 +65,11 @@ class Fault:
         retry_after: The header ``Retry-After``: seconds, or an HTTP date.
         headers: Further headers.
         body: What to send instead of a document, as it is.
+        repeat: How often the body is sent, one after the other.
+        raw: What to send instead of all that HTTP asks for, head and body.
         answer: What would have been answered.
         delay_seconds: How long it takes to begin.
+        drip_seconds: How long each byte of the body takes, or of *raw*.
         cut: Which part of the body is sent, from 0 to 1, before the *end*; `None`
             is all of it, and for other ends than ``close`` not even the head.
         end: Then the answer ends as if it were whole, the connection is reset, or
@@ -78,8 +82,11 @@ class Fault:
     retry_after: float | str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    repeat: int = 1
+    raw: bytes | None = None
     answer: str | Response = "unharmed"
     delay_seconds: float = 0.0
+    drip_seconds: float = 0.0
     cut: float | None = None
     end: Literal["close", "reset", "hang"] = "close"
 

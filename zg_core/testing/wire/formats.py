@@ -1,8 +1,8 @@
 """Answers as OpenAI's and Anthropic's servers write them, whole and in pieces.
 
-Sources: the published API references, <https://platform.openai.com/docs/api-reference/chat>
-and <https://docs.anthropic.com/en/api/messages-streaming>, as the vendors' own
-packages read them.
+Sources: the published API references, <https://platform.openai.com/docs/api-reference>
+(chat, responses) and <https://docs.anthropic.com/en/api/messages-streaming>, as the
+vendors' own packages read them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from ..._json import Json, JsonObject
-from ...messages import Text, ToolCall
+from ...messages import Part, Reasoning, Text, ToolCall
 from ...models import Response
 
 __all__ = ["FORMATS", "WireFormat"]
@@ -173,6 +173,7 @@ class _Anthropic:
             if isinstance(part, ToolCall)
             else {"type": "text", "text": part.text}
             for part in response.message.parts
+            if isinstance(part, Text | ToolCall)
         ]
         return {
             "id": f"msg_{number}",
@@ -243,8 +244,105 @@ class _Anthropic:
         }
 
 
+_CUT = {"max_tokens": "max_output_tokens", "refusal": "content_filter"}
+
+
+class _Responses(_OpenAI):
+    def document(self, response: Response, number: int) -> JsonObject:
+        cut = _CUT.get(response.stop_reason)
+        return {
+            "id": f"resp_{number}",
+            "object": "response",
+            "created_at": 0,
+            "status": "incomplete" if cut else "completed",
+            "error": None,
+            "incomplete_details": {"reason": cut} if cut else None,
+            "model": response.model,
+            "output": [_item(p, i) for i, p in enumerate(response.message.parts)],
+            "usage": self._usage(response),
+        }
+
+    def events(
+        self, response: Response, number: int, piece: int | None
+    ) -> Iterator[bytes]:
+        whole = self.document(response, number)
+        begun = whole | {"status": "in_progress", "output": [], "usage": None}
+        yield _named_sse({"type": "response.created", "response": begun})
+        for index, part in enumerate(response.message.parts):
+            item = _item(part, index)
+            at = {"output_index": index, "item_id": item["id"]}
+            added = {"output_index": index, "item": item | _empty(part)}
+            yield _named_sse({"type": "response.output_item.added"} | added)
+            kind, text = _told(part)
+            for delta in _pieces(text, piece):
+                yield _named_sse(
+                    {"type": f"response.{kind}.delta", "delta": delta} | at
+                )
+            done = {"output_index": index, "item": item}
+            yield _named_sse({"type": "response.output_item.done"} | done)
+        kind = f"response.{whole['status']}"
+        yield _named_sse({"type": kind, "response": whole})
+
+    def schema(self, body: JsonObject) -> JsonObject | None:
+        match body:
+            case {"text": {"format": {"schema": dict() as schema}}}:
+                return schema
+        return None
+
+    def _usage(self, response: Response) -> JsonObject:
+        usage = response.usage
+        return {
+            "input_tokens": usage.input_tokens,
+            "input_tokens_details": {
+                "cached_tokens": usage.cached_input_tokens,
+                "cache_write_tokens": usage.cache_write_tokens,
+            },
+            "output_tokens": usage.output_tokens,
+            "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+            "total_tokens": usage.total_tokens,
+        }
+
+
+def _item(part: Part, index: int) -> JsonObject:
+    if isinstance(part, Reasoning):
+        return {"id": f"rs_{index}"} | part.data
+    if isinstance(part, ToolCall):
+        call = {"call_id": part.call_id, "name": part.name, "arguments": _written(part)}
+        return {
+            "type": "function_call",
+            "id": f"fc_{index}",
+            "status": "completed",
+        } | call
+    assert isinstance(part, Text)
+    content = {"type": "output_text", "text": part.text, "annotations": []}
+    return {
+        "type": "message",
+        "id": f"msg_{index}",
+        "role": "assistant",
+        "status": "completed",
+        "content": [content],
+    }
+
+
+def _empty(part: Part) -> JsonObject:
+    """Return what an item has less of while it begins."""
+    if isinstance(part, Text):
+        return {"content": [], "status": "in_progress"}
+    if isinstance(part, ToolCall):
+        return {"arguments": "", "status": "in_progress"}
+    return {}
+
+
+def _told(part: Part) -> tuple[str, str]:
+    """Return the kind and the text of an item's deltas."""
+    if isinstance(part, ToolCall):
+        return "function_call_arguments", _written(part)
+    return "output_text", part.text if isinstance(part, Text) else ""
+
+
 FORMATS: dict[str, WireFormat] = {
     "/v1/chat/completions": _OpenAI(),
+    "/v1/responses": _Responses(),
     "/v1/messages": _Anthropic(),
 }
 """The formats by the path they are asked at."""

@@ -7,8 +7,9 @@ import json
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from itertools import chain, repeat
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -74,6 +75,12 @@ class WireServer:
     def url(self) -> str:
         """The root: Anthropic's base URL; OpenAI's has ``/v1`` after it."""
         return f"http{'s' if self._tls else ''}://127.0.0.1:{self._port}"
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections of clients are open."""
+        server = self._runner.server
+        return len(server.connections) if server is not None else 0
 
     async def __aenter__(self) -> Self:
         from aiohttp import web
@@ -151,6 +158,8 @@ class WireServer:
     ) -> web.StreamResponse:
         from aiohttp import web
 
+        if fault.raw is not None:
+            await _send_raw(request, fault.raw, fault)
         if fault.cut is None and fault.end != "close":
             await _break_off(request, fault)
         request_id, chunks = self._body(asked, wire, fault)
@@ -166,10 +175,12 @@ class WireServer:
         if self._compress:
             out.enable_compression()
         elif not streamed and fault.end == "close":
-            out.content_length = sum(map(len, chunks))
+            out.content_length = sum(map(len, chunks)) * fault.repeat
         await out.prepare(request)
-        for chunk in chunks:
+        for chunk in _paced(chunks, fault):
             await out.write(chunk)
+            if fault.drip_seconds:
+                await asyncio.sleep(fault.drip_seconds)
         if fault.end != "close":
             await _break_off(request, fault)
         await out.write_eof()
@@ -196,6 +207,15 @@ class WireServer:
         return request_id, chunks
 
 
+def _paced(chunks: list[bytes], fault: Fault) -> Iterator[bytes]:
+    """Yield a body as it is written: as often, and as slowly, as a fault wants."""
+    for chunk in chain.from_iterable(repeat(chunks, fault.repeat)):
+        if fault.drip_seconds:
+            yield from (bytes((byte,)) for byte in chunk)
+        else:
+            yield chunk
+
+
 def _port(request: web.Request) -> int:
     transport = request.transport
     assert transport is not None
@@ -216,6 +236,18 @@ def _complete(asked: WireRequest, answer: str | Response) -> Response:
         usage = Usage(input_tokens=read // 4, output_tokens=1 + written // 4, calls=1)
         answer = replace(answer, usage=usage)
     return answer if answer.model else replace(answer, model=asked.model)
+
+
+async def _send_raw(request: web.Request, raw: bytes, fault: Fault) -> None:
+    """Send bytes that need not be HTTP, and nothing after them."""
+    transport = request.transport
+    assert transport is not None
+    for piece in _paced([raw], fault):
+        transport.write(piece)
+        await asyncio.sleep(fault.drip_seconds)
+    if fault.end == "close":
+        transport.close()
+    await _break_off(request, fault)
 
 
 async def _break_off(request: web.Request, fault: Fault) -> None:

@@ -14,5 +14,6 @@ def zg_register_classifiers() -> list[zg.ClassifierSpec]:
             description="Goes by a few words that each category has.",
             factory="zg_example.classifiers:ExampleClassifier",
             labels=("creative", "technical"),
+            examples="zg_example:objectives.jsonl",
         )
     ]
