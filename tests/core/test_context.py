@@ -5,8 +5,12 @@ One file, since it is one door.
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 from contextlib import aclosing
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -331,6 +335,36 @@ async def test_written_files_are_artifacts_of_the_run() -> None:
 
     [artifact] = result.artifacts
     assert (artifact.path, artifact.size) == ("deep/down.txt", 4)
+
+
+async def test_nothing_is_still_being_written_when_a_run_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writing, replace = threading.Event(), os.replace
+
+    def slow_disk(*paths: Any, **folders: Any) -> None:
+        writing.set()
+        time.sleep(0.2)
+        replace(*paths, **folders)
+
+    async def writes(ctx: zg.Context) -> None:
+        await ctx.write_artifact("large.txt", "text")
+
+    async def fails(ctx: zg.Context) -> None:
+        await anyio.to_thread.run_sync(writing.wait, 10)
+        raise ValueError("no")
+
+    monkeypatch.setattr(os, "replace", slow_disk)
+    both = zg.Workflow(
+        name="both", steps=[zg.Step(name=name, agent=name) for name in ("w", "f")]
+    )
+    async with zg.Engine.open(
+        Offering(w=writes, f=fails), journal="memory", discover=False
+    ) as engine:
+        with pytest.raises(zg.RunError):
+            await engine.run(both, "x", options=zg.RunOptions(out=str(tmp_path)))
+
+        assert [path.name for path in tmp_path.iterdir()] == ["large.txt"]
 
 
 async def test_a_file_cannot_be_written_outside() -> None:

@@ -30,6 +30,7 @@ from ..settings import Settings
 from ..usage import Limits, Remaining
 from .asking import Ask
 from .conversing import Cut, cut, shortened
+from .grace import to_its_end
 from .model_calls import ModelCalls
 from .people import People
 from .pump import pumped
@@ -259,7 +260,9 @@ class StepContext:
     async def write_artifact(self, path: str, content: str | bytes) -> str:
         self._calls.check_open()
         data = content.encode() if isinstance(content, str) else content
-        await anyio.to_thread.run_sync(self._scope.workspace.write, path, data)
+        await to_its_end(
+            anyio.to_thread.run_sync(self._scope.workspace.write, path, data)
+        )
         written = ArtifactWritten(
             step=self.step,
             path=path,

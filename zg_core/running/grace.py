@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import anyio
 
-__all__ = ["CancelledItself", "with_grace"]
+__all__ = ["CancelledItself", "to_its_end", "with_grace"]
 
 T = TypeVar("T")
 
@@ -47,6 +47,22 @@ async def with_grace(work: Coroutine[Any, Any, T], *, finish: bool = False) -> T
         raise
     if task.cancelled():
         raise CancelledItself("it cancelled itself")
+    return task.result()
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Wait for *work*, also when cancelled meanwhile; then be cancelled.
+
+    For what a thread does, which cancelling would only leave to itself: it must be
+    over when the run is.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.wait([task])
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        _forget(task)
+        raise
     return task.result()
 
 
