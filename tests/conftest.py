@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -21,6 +22,21 @@ _OURS = ("ZG_", "ZEROGRAVITY_", "OPENAI_", "ANTHROPIC_")
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def usual_signals() -> Iterator[None]:
+    """Heed the signals that tests send; begun in the background, nothing does."""
+    sent = signal.SIGINT, signal.SIGHUP
+    ignored = [number for number in sent if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        interrupts = number == signal.SIGINT
+        signal.signal(
+            number, signal.default_int_handler if interrupts else signal.SIG_DFL
+        )
+    yield
+    for number in ignored:
+        signal.signal(number, signal.SIG_IGN)
 
 
 @pytest.fixture(autouse=True)
