@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from calling import Caller
 
-pytestmark = pytest.mark.usefixtures("play")
+pytestmark = [pytest.mark.heavy, pytest.mark.usefixtures("play")]
 RUN = ("run", "make two", "--workflow", "pair")
 
 

@@ -10,6 +10,8 @@ import pytest
 from calling import Caller
 from installing import GOOD, Site
 
+pytestmark = pytest.mark.heavy
+
 WORDS = '''
 import zg_core.plugin_api as zg
 

@@ -9,6 +9,8 @@ import pytest
 from calling import Called, Caller
 from installing import Site
 
+pytestmark = pytest.mark.heavy
+
 SKY = """
     import zg_core.plugin_api as zg
 

@@ -14,6 +14,8 @@ from installing import GOOD, Site
 
 from zg_core.plugins.trust.freeze import frozen
 
+pytestmark = pytest.mark.heavy
+
 NOISY = """
     import logging, os, signal, sys, warnings
     logging.basicConfig()

@@ -13,6 +13,8 @@ from playing import PLAY
 
 from zg_core.config import user_file
 
+pytestmark = pytest.mark.heavy
+
 EDITED = PLAY.replace("zg.Message.user(ctx.prompt)", 'zg.Message.user("Briefly!")')
 
 

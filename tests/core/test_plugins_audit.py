@@ -13,6 +13,8 @@ from zg_core.plugins.finding.discover import installed
 from zg_core.plugins.trust.audit import Finding, audit
 from zg_core.plugins.trust.reach import Undeclared, undeclared
 
+pytestmark = pytest.mark.heavy
+
 BOOM = "raise SystemExit('it was imported')"
 
 

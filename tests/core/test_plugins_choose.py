@@ -13,6 +13,8 @@ from zg_core.config import Config
 from zg_core.errors import AmbiguousNameError, ConfigError, UnknownNameError
 from zg_core.plugins import PluginHost
 
+pytestmark = pytest.mark.heavy
+
 EXITS = "raise SystemExit(0)"
 
 

@@ -13,6 +13,8 @@ from zg_core._choice import resolve_model
 from zg_core.config import user_file
 from zg_core.plugins import PluginHost
 
+pytestmark = pytest.mark.heavy
+
 TELLS = """
     import zg_core.plugin_api as zg
 

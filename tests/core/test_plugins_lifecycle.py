@@ -25,6 +25,8 @@ from zg_core.plugins import PluginHost
 from zg_core.plugins.diagnose import Findings
 from zg_core.plugins.hooks import HookManager
 
+pytestmark = pytest.mark.heavy
+
 
 def plugin(name: str = "mine", **hooks: Callable[..., Any]) -> ModuleType:
     """Make a plugin of hooks, without ``zg_``."""

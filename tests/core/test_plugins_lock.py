@@ -39,6 +39,8 @@ from zg_core.plugins.trust.lock import (
     unlockable,
 )
 
+pytestmark = pytest.mark.heavy
+
 WORDS = '''
 import zg_core.plugin_api as zg
 

@@ -25,6 +25,8 @@ from zg_core.registry import Contribution
 from zg_core.running.classifying import classifying
 from zg_core.running.traffic import Traffic
 
+pytestmark = pytest.mark.heavy
+
 FATAL = "import os\nprint('imported')\nos._exit(3)"
 EVERYTHING: dict[str, Any] = {
     "manifest_version": 1,

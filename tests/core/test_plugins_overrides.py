@@ -14,6 +14,8 @@ from zg_core.config import load_config, user_file
 from zg_core.errors import ConfigError
 from zg_core.plugins import PluginHost
 
+pytestmark = pytest.mark.heavy
+
 BETTER = """
     import zg_core.plugin_api as zg
 

@@ -15,6 +15,8 @@ from zg_core.config import lock_path, user_file
 from zg_core.errors import ConfigError
 from zg_core.plugins import PluginHost
 
+pytestmark = pytest.mark.heavy
+
 TOOLS = """
     import os
     import zg_core.plugin_api as zg

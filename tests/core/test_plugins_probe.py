@@ -22,6 +22,8 @@ from zg_core.plugins.trial.probe import Probe, probe
 from zg_core.plugins.trial.probed import examine, source_from
 from zg_core.plugins.trial.watch import Watch
 
+pytestmark = pytest.mark.heavy
+
 WATCH = Watch()  # Python never forgets one
 
 

@@ -25,6 +25,8 @@ from zg_core.plugins.trust.quarantine import (
     watched,
 )
 
+pytestmark = pytest.mark.heavy
+
 EXIT = "import os; os._exit(7)"
 CRASH = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
 HANG = """

@@ -15,9 +15,19 @@ ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 WHOLE = {"tutorial.md"}  # whose commands build on each other: see test_tutorial
 BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-LONG = ("running.md", "recording.md", "steering.md", "scaffold.md", "budgets.md")
+LONG = {
+    "budgets.md",
+    "guardrails.md",
+    "metrics.md",
+    "people.md",
+    "recording.md",
+    "reliability.md",
+    "routing.md",
+    "running.md",
+    "scaffold.md",
+    "steering.md",
+    "workflows.md",
+}
 """Pages with many commands, each of which runs agents."""
 
 
