@@ -17,6 +17,8 @@ from zg_core.plugins import Diagnostic, PluginHost, PluginRecord
 from zg_core.plugins.finding.discover import sources_of
 from zg_core.plugins.finding.scan import Copy
 
+pytestmark = pytest.mark.heavy
+
 CHECKOUT = str(Path(zg_core.__file__).parent.parent)
 
 

@@ -17,6 +17,8 @@ from zg_core.errors import UnknownNameError
 from zg_core.plugins import PluginHost, PluginRecord
 from zg_core.plugins.hooks import HOOKS, KNOWN
 
+pytestmark = pytest.mark.heavy
+
 HEAD = """
 import sys
 import zg_core.plugin_api as zg

@@ -15,20 +15,6 @@ ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 WHOLE = {"tutorial.md"}  # whose commands build on each other: see test_tutorial
 BLOCK = re.compile(r"^```(\w+)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-LONG = {
-    "budgets.md",
-    "guardrails.md",
-    "metrics.md",
-    "people.md",
-    "recording.md",
-    "reliability.md",
-    "routing.md",
-    "running.md",
-    "scaffold.md",
-    "steering.md",
-    "workflows.md",
-}
-"""Pages with many commands, each of which runs agents."""
 
 
 def blocks(language: str) -> list[object]:
@@ -36,9 +22,7 @@ def blocks(language: str) -> list[object]:
         pytest.param(
             found[2],
             id=f"{page.relative_to(ROOT)}:{number}",
-            marks=[pytest.mark.heavy]
-            if page.name in LONG and language != "toml"
-            else [],
+            marks=() if page.name == "README.md" else pytest.mark.heavy,
         )
         for page in PAGES
         for number, found in enumerate(BLOCK.finditer(page.read_text()), 1)

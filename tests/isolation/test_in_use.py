@@ -9,7 +9,6 @@ import json
 import shutil
 import time
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -28,7 +27,7 @@ from isolation.packages import Package
 
 import zg_core
 
-heavy = partial(pytest.param, marks=pytest.mark.heavy)
+pytestmark = pytest.mark.heavy
 
 
 def cause(called: Called) -> str:
@@ -180,11 +179,11 @@ def test_where_manifest_and_code_differ_the_code_counts(
     ("row", "agent", "why"),
     [
         ("F27", "lazybad", "LookupError: no such luck"),
-        heavy("F27", "gone", "ModuleNotFoundError: No module named 'zg_bad.nowhere'"),
-        heavy("F27", "exits", "SystemExit: 0"),
+        ("F27", "gone", "ModuleNotFoundError: No module named 'zg_bad.nowhere'"),
+        ("F27", "exits", "SystemExit: 0"),
         ("F28", "still", "its factory made <zg_bad.Still object at "),
-        heavy("F28", "deaf", "its `run` does not take the 1 argument(s) it gets"),
-        heavy("F28", "late", "its factory is `async def`, and must be plain"),
+        ("F28", "deaf", "its `run` does not take the 1 argument(s) it gets"),
+        ("F28", "late", "its factory is `async def`, and must be plain"),
     ],
 )
 def test_what_cannot_be_made_fails_when_it_is_used(
@@ -266,7 +265,7 @@ def test_an_observer_that_fails_changes_nothing_and_is_switched_off(
     "body",
     [
         pytest.param("import time; time.sleep(3600)", id="plain"),
-        heavy("import asyncio; await asyncio.Event().wait()", id="async"),
+        pytest.param("import asyncio; await asyncio.Event().wait()", id="async"),
     ],
 )
 def test_an_observer_that_hangs_holds_nothing_up(
@@ -286,9 +285,7 @@ def test_an_observer_that_hangs_holds_nothing_up(
     assert line.startswith("warning ZG221 [zg-bad 1.0] ")
 
 
-@pytest.mark.parametrize(
-    "name", ["raising", heavy("nonsense"), heavy("endless"), "stuck"]
-)
+@pytest.mark.parametrize("name", ["raising", "nonsense", "endless", "stuck"])
 def test_a_guardrail_that_fails_blocks_unless_the_user_says_otherwise(
     installation: Installation, healthy: Outcome, name: str
 ) -> None:
@@ -311,7 +308,7 @@ def test_a_guardrail_that_fails_blocks_unless_the_user_says_otherwise(
     check_quiet(allowed)
 
 
-@pytest.mark.parametrize("name", [heavy("raising"), "blocking"])
+@pytest.mark.parametrize("name", ["raising", "blocking"])
 def test_an_exporter_that_is_down_holds_nothing_up(
     installation: Installation, healthy: Outcome, name: str
 ) -> None:
