@@ -7,9 +7,10 @@ that was killed until the run is taken up again.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from datetime import datetime
+from typing import Any
 
 from ._run_state import RunState, S, StepState, updated
 from ._step_paths import base, lies_in, parts
@@ -39,9 +40,10 @@ from .events import (
 __all__ = ["clocked"]
 
 _Ended = StepFinished | StepFailed | StepDegraded | StepSkipped
-_FROM_OUTSIDE = (
-    ApprovalDecided | InputGiven | LimitsChanged | PauseRequested | CancelRequested
+_FROM_OUTSIDE = frozenset(
+    {ApprovalDecided, InputGiven, LimitsChanged, PauseRequested, CancelRequested}
 )
+"""What people say of a run, which may come long after its process was killed."""
 
 
 def clocked(state: RunState, event: Event) -> RunState:
@@ -51,25 +53,40 @@ def clocked(state: RunState, event: Event) -> RunState:
         state: What the event led to, with the clocks as they were before it.
         event: The event.
     """
-    match event:
-        case ApprovalDecided() | InputGiven():
-            state = _set(state, event.call_key.partition(":")[0], event.at)
-        case StepStarted() | ApprovalRequested() | InputRequested():
-            state = _set(state, event.step, event.at)
-        case StepFinished() | StepFailed() | StepDegraded() | StepSkipped():
-            state = _set(_within_still(state, event), event.step, event.at)
-        case RunStarted():
-            state = _going(state, event.at)
-        case RunResumed():
-            state = _going(_all_still(state, state.heard_at), event.at)
-        case RunRewound():
-            state = _all_still(state, state.heard_at)
-        case RunPaused() | RunFinished() | RunFailed() | RunCancelled():
-            state = _all_still(state, event.at)
-    # What people say of a run may come long after its process was killed.
-    if isinstance(event, _FROM_OUTSIDE):
-        return state
-    return updated(state, heard_at=event.at)
+    set_after = _AFTER.get(type(event))
+    if set_after is not None:
+        state = set_after(state, event)
+    return state if type(event) in _FROM_OUTSIDE else updated(state, heard_at=event.at)
+
+
+def _decided(state: RunState, event: ApprovalDecided | InputGiven) -> RunState:
+    return _set(state, event.call_key.partition(":")[0], event.at)
+
+
+def _begun(
+    state: RunState, event: StepStarted | ApprovalRequested | InputRequested
+) -> RunState:
+    return _set(state, event.step, event.at)
+
+
+def _over(state: RunState, event: _Ended) -> RunState:
+    return _set(_within_still(state, event), event.step, event.at)
+
+
+def _started(state: RunState, event: RunStarted) -> RunState:
+    return _going(state, event.at)
+
+
+def _resumed(state: RunState, event: RunResumed) -> RunState:
+    return _going(_all_still(state, state.heard_at), event.at)
+
+
+def _rewound(state: RunState, _event: RunRewound) -> RunState:
+    return _all_still(state, state.heard_at)
+
+
+def _ended(state: RunState, event: Event) -> RunState:
+    return _all_still(state, event.at)
 
 
 def _set(state: RunState, path: str, at: str) -> RunState:
@@ -159,3 +176,24 @@ def _micros(start: str, end: str) -> int:
         took = datetime.fromisoformat(end) - datetime.fromisoformat(start)
         return max(round(took.total_seconds() * 1e6), 0)
     return 0
+
+
+_AFTER: Mapping[type[Event], Callable[[RunState, Any], RunState]] = {
+    ApprovalDecided: _decided,
+    InputGiven: _decided,
+    StepStarted: _begun,
+    ApprovalRequested: _begun,
+    InputRequested: _begun,
+    StepFinished: _over,
+    StepFailed: _over,
+    StepDegraded: _over,
+    StepSkipped: _over,
+    RunStarted: _started,
+    RunResumed: _resumed,
+    RunRewound: _rewound,
+    RunPaused: _ended,
+    RunFinished: _ended,
+    RunFailed: _ended,
+    RunCancelled: _ended,
+}
+"""How the clocks are set; other events move none."""

@@ -150,67 +150,10 @@ def outcome(state: RunState) -> RunFinished | None:
 
 def advance(state: RunState, event: Event) -> RunState:
     """Return the state after one more event."""
+    change = _CHANGES.get(type(event))
+    changed = change(state, event) if change else {}
     status = status_after(event) or state.status
-    changes = _changes(state, event)
-    return clocked(updated(state, seq=event.seq, status=status, **changes), event)
-
-
-def _changes(state: RunState, event: Event) -> Mapping[str, Any]:
-    """Return what an event changes, by attribute."""
-    match event:
-        case RunStarted():
-            return _started(state, event)
-        case PluginLoaded():
-            return {"plugins": (*state.plugins, event.plugin)}
-        case GuardrailDecided(subject="objective"):
-            return _guarded(state, event)
-        case RouteChosen():
-            return _routed(state, event)
-        case RunResumed():
-            return _resumed(state, event)
-        case LimitsChanged():
-            return {"limits": event.limits, "own_step_limits": event.step_limits}
-        case RunFinished():
-            return {"output": event.output, **_ended(state, event)}
-        case RunFailed():
-            return {"error": event.error, **_ended(state, event)}
-        case RunCancelled():
-            return _ended(state, event)
-        case CancelRequested(reason=reason):
-            return {"cancel_requested": True, "cancel_reason": reason}
-        case PauseRequested():
-            return {"pause_requested": True}
-        case RunPaused():
-            return {"paused_for": event.reason, **_set_aside(state)}
-        case RunRewound():
-            return _rewound(state, event)
-        case ApprovalRequested() | InputRequested():
-            return {"questions": {**state.questions, event.call_key: event}}
-        case ApprovalDecided() | InputGiven():
-            return _decided(state, event)
-        case HistoryCompacted():
-            return _compacted(state, event)
-    return _done(state, event)
-
-
-def _done(state: RunState, event: Event) -> Mapping[str, Any]:
-    """Return what an event of a step changes."""
-    match event:
-        case ArtifactWritten():
-            return _wrote(state, event)
-        case ModelCalled():
-            return _called(state, event)
-        case ModelAnswered():
-            return _answered(state, event)
-        case ModelFailed():
-            return _call_failed(state, event)
-        case StepExpanded():
-            step = state.steps.get(base(event.step))
-            expanded = step and updated(step, items=event.items)
-            return _with_step(state, expanded) if expanded else {}
-    if isinstance(event, _Moved):
-        return _moved(state, event)
-    return {}
+    return clocked(updated(state, seq=event.seq, status=status, **changed), event)
 
 
 def _moved(state: RunState, event: _Moved) -> Mapping[str, Any]:
@@ -419,6 +362,45 @@ def waits_for(questions: int) -> str:
     return f"{questions} questions wait for people"
 
 
+def _loaded(state: RunState, event: PluginLoaded) -> Mapping[str, Any]:
+    return {"plugins": (*state.plugins, event.plugin)}
+
+
+def _limited(_state: RunState, event: LimitsChanged) -> Mapping[str, Any]:
+    return {"limits": event.limits, "own_step_limits": event.step_limits}
+
+
+def _finished(state: RunState, event: RunFinished) -> Mapping[str, Any]:
+    return {"output": event.output, **_ended(state, event)}
+
+
+def _failed(state: RunState, event: RunFailed) -> Mapping[str, Any]:
+    return {"error": event.error, **_ended(state, event)}
+
+
+def _to_cancel(_state: RunState, event: CancelRequested) -> Mapping[str, Any]:
+    return {"cancel_requested": True, "cancel_reason": event.reason}
+
+
+def _to_pause(_state: RunState, _event: PauseRequested) -> Mapping[str, Any]:
+    return {"pause_requested": True}
+
+
+def _paused(state: RunState, event: RunPaused) -> Mapping[str, Any]:
+    return {"paused_for": event.reason, **_set_aside(state)}
+
+
+def _asked(
+    state: RunState, event: ApprovalRequested | InputRequested
+) -> Mapping[str, Any]:
+    return {"questions": {**state.questions, event.call_key: event}}
+
+
+def _expanded(state: RunState, event: StepExpanded) -> Mapping[str, Any]:
+    step = state.steps.get(base(event.step))
+    return _with_step(state, updated(step, items=event.items)) if step else {}
+
+
 def _compacted(state: RunState, event: HistoryCompacted) -> Mapping[str, Any]:
     """Take a summary for what was said; what is left out is so for that step alone."""
     if not event.complete:
@@ -429,6 +411,8 @@ def _compacted(state: RunState, event: HistoryCompacted) -> Mapping[str, Any]:
 
 def _guarded(state: RunState, event: GuardrailDecided) -> Mapping[str, Any]:
     """Take the objective as a guardrail leaves it; a refused one begins anew."""
+    if event.subject != "objective":
+        return {}
     if not event.allow:
         return {"objective": state.accepted.objective, "objective_passed": ()}
     changed = event.replacement is not None
@@ -568,3 +552,36 @@ def _united(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
 
 def _with_step(state: RunState, step: StepState) -> Mapping[str, Any]:
     return {"steps": {**state.steps, step.name: step}}
+
+
+_CHANGES: Mapping[type[Event], Callable[[RunState, Any], Mapping[str, Any]]] = {
+    RunStarted: _started,
+    RunResumed: _resumed,
+    RunRewound: _rewound,
+    RunPaused: _paused,
+    RunFinished: _finished,
+    RunFailed: _failed,
+    RunCancelled: _ended,
+    PluginLoaded: _loaded,
+    RouteChosen: _routed,
+    GuardrailDecided: _guarded,
+    LimitsChanged: _limited,
+    CancelRequested: _to_cancel,
+    PauseRequested: _to_pause,
+    ApprovalRequested: _asked,
+    InputRequested: _asked,
+    ApprovalDecided: _decided,
+    InputGiven: _decided,
+    HistoryCompacted: _compacted,
+    StepExpanded: _expanded,
+    StepStarted: _moved,
+    StepFinished: _moved,
+    StepDegraded: _moved,
+    StepFailed: _moved,
+    StepSkipped: _moved,
+    ModelCalled: _called,
+    ModelAnswered: _answered,
+    ModelFailed: _call_failed,
+    ArtifactWritten: _wrote,
+}
+"""What an event changes, by attribute of the state; others change nothing."""

@@ -7,6 +7,7 @@ list, and so one file, however long it gets.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -719,15 +720,17 @@ class UnknownEvent(Event):
 
 def status_after(event: Event) -> RunStatus | None:
     """Return the status an event gives its run; `None` if it leaves it alone."""
-    match event:
-        case RunAccepted() | RunStarted() | RunResumed():
-            return "running"
-        case RunFinished(degraded=degraded):
-            return "degraded" if degraded else "completed"
-        case RunFailed():
-            return "failed"
-        case RunCancelled():
-            return "cancelled"
-        case RunPaused() | RunRewound():
-            return "paused"
-    return None
+    if isinstance(event, RunFinished):
+        return "degraded" if event.degraded else "completed"
+    return _STATUS.get(type(event))
+
+
+_STATUS: Mapping[type[Event], RunStatus] = {
+    RunAccepted: "running",
+    RunStarted: "running",
+    RunResumed: "running",
+    RunFailed: "failed",
+    RunCancelled: "cancelled",
+    RunPaused: "paused",
+    RunRewound: "paused",
+}
