@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
 from calling import Caller
@@ -58,16 +58,12 @@ def nothing_paid() -> None:
 @pytest.fixture
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Move the clock on the wall."""
-    moved = timedelta()
-
-    class Moved(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> Any:
-            return datetime.now(tz) + moved
+    read, moved = time.time_ns, 0
 
     def move(hours: float) -> None:
         nonlocal moved
-        moved += timedelta(hours=hours)
+        moved += round(hours * 3600e9)
 
-    monkeypatch.setattr(recorder, "datetime", Moved)
+    clock = SimpleNamespace(time_ns=lambda: read() + moved)
+    monkeypatch.setattr(recorder, "time", clock)
     return move

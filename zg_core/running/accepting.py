@@ -115,7 +115,7 @@ async def accept(
     earlier = await _earlier(options.follows, journal)
     spoken = await _earlier(options.continues, journal)
     folder = options.out or (spoken and spoken.out)
-    out = Path(folder or Path(config.out) / run_id).absolute()
+    out = Path(folder or f"{config.out}/{run_id}").absolute()
     given = {_INPUTS + name: content for name, content in files.items()}
     if earlier is not None:
         given = {**_results_of(earlier), **given}

@@ -32,12 +32,20 @@ async def ask(
         function: What to call.
         *arguments: What with.
     """
+    if seconds is None:
+        return await _asked(function, arguments)
     with anyio.move_on_after(seconds):
-        try:
-            return await with_grace(contained(_called(function, arguments)))
-        except CancelledItself as error:
-            return None, error
+        return await _asked(function, arguments)
     return None, TooSlow(f"it took longer than {seconds:g} s")
+
+
+async def _asked(
+    function: Callable[..., Any], arguments: tuple[Any, ...]
+) -> tuple[Any, BaseException | None]:
+    try:
+        return await with_grace(contained(_called(function, arguments)))
+    except CancelledItself as error:
+        return None, error
 
 
 async def _called(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
