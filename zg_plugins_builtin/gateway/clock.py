@@ -26,8 +26,7 @@ class SystemClock:
 
     def now(self) -> datetime:
         """Return the time in UTC, in whole milliseconds."""
-        now = datetime.now(UTC)
-        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+        return datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1000, UTC)
 
     def monotonic(self) -> float:
         """Return seconds that only ever grow, from an arbitrary start."""

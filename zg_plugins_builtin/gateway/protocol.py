@@ -181,9 +181,10 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Begin to answer, unless the headers were too long."""
         self._in_head = False
-        if self._head_size() > self._limits.head:
+        size = self._head_size()
+        if size > self._limits.head:
             raise _TooLargeError
-        self._beside_body -= self._head_size()
+        self._beside_body -= size
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:

@@ -9,6 +9,7 @@ connection of SQLAlchemy.
 from __future__ import annotations
 
 from .database import Database
+from .lookup import Lookup
 from .metadata import Moment, metadata
 
-__all__ = ["Database", "Moment", "metadata"]
+__all__ = ["Database", "Lookup", "Moment", "metadata"]

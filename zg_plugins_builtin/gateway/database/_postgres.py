@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import anyio
 from anyio import to_thread
@@ -13,6 +13,7 @@ from zg_core.plugin_api import ConfigError
 
 from ..errors import DatabaseError
 from .faults import faults
+from .lookup import Lookup
 
 __all__ = ["PostgreSQL"]
 
@@ -87,6 +88,12 @@ class PostgreSQL:
 
         with faults(self.place):
             return await to_thread.run_sync(work, limiter=self._limiter)
+
+    async def find(
+        self, lookup: Lookup, values: Mapping[str, Any]
+    ) -> Sequence[Any] | None:
+        """Return the row that a lookup finds."""
+        return await self.glance(lambda connection: lookup.by(connection, values))
 
     async def write(self, function: Callable[[Connection], T]) -> T:
         """Return what a function returns, when what it wrote is on the disk."""

@@ -7,8 +7,9 @@ savepoint of its own, and is on the disk before anybody is told.
 
 from __future__ import annotations
 
+import sqlite3
 from asyncio import shield, wrap_future
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ from zg_core.plugin_api import ConfigError
 
 from ..errors import DatabaseError
 from .faults import faults
+from .lookup import Lookup
 
 __all__ = ["SQLite"]
 
@@ -83,6 +85,15 @@ class SQLite:
                 return self._glancer.do(function)
         except DatabaseError:
             return await self.read(function)
+
+    async def find(
+        self, lookup: Lookup, values: Mapping[str, Any]
+    ) -> Sequence[Any] | None:
+        """Return the row that a lookup finds, as `glance` does, by the driver alone."""
+        try:
+            return self._glancer.find(lookup, values)
+        except (sqlite3.Error, exc.SQLAlchemyError):
+            return await self.read(lambda connection: lookup.by(connection, values))
 
     async def write(self, function: Callable[[Connection], T]) -> T:
         """Return what a function returns, when what it wrote is on the disk."""
@@ -145,17 +156,35 @@ class _Glancer:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._connection: Connection | None = None
+        self._driver: Any = None
 
     def do(self, function: Callable[[Connection], T]) -> T:
-        if self._connection is None:
-            self._connection = self._engine.connect()
         try:
-            return function(self._connection)
+            return function(self._connection or self._connect())
         except BaseException:
             self.close()
             raise
 
+    def find(self, lookup: Lookup, values: Mapping[str, Any]) -> Sequence[Any] | None:
+        prepared = lookup.prepared
+        try:
+            if self._connection is None:
+                self._connect()
+            found = self._driver.execute(prepared.sql, prepared.given(values))
+            # All of it, since a statement that has not ended keeps its snapshot.
+            rows = found.fetchall()
+        except BaseException:
+            self.close()
+            raise
+        return prepared.read(rows[0]) if rows else None
+
+    def _connect(self) -> Connection:
+        connection = self._connection = self._engine.connect()
+        self._driver = connection.connection.driver_connection
+        return connection
+
     def close(self) -> None:
+        self._driver = None
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.invalidate()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, exc, make_url
 
@@ -15,6 +15,7 @@ from zg_core.plugin_api import ConfigError
 from ..errors import DatabaseError
 from ._postgres import PostgreSQL
 from ._sqlite import SQLite
+from .lookup import Lookup
 from .migrating import upgrade
 
 __all__ = ["Database"]
@@ -104,6 +105,20 @@ class Database:
             Exception: What the function raises.
         """
         return await self._backend.glance(function)
+
+    async def find(
+        self, lookup: Lookup, values: Mapping[str, Any]
+    ) -> Sequence[Any] | None:
+        """Return the row that a lookup finds; `None` if there is none.
+
+        Args:
+            lookup: What is asked so often that it is made ready once.
+            values: The values of its parameters.
+
+        Raises:
+            DatabaseError: If the database cannot be reached.
+        """
+        return await self._backend.find(lookup, values)
 
     async def write(self, function: Callable[[Connection], T]) -> T:
         """Return what a function returns, when all that it wrote is on the disk.

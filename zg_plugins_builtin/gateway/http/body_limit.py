@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import PayloadTooLargeError
 from .problems import answer
+from .raw_headers import first
 
 __all__ = ["BodyLimit"]
 
@@ -27,7 +27,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        said = Headers(scope=scope).get("content-length", "0")
+        said = first(scope, b"content-length", "0")
         if not said.isdecimal() or int(said[:20]) > self._longest:
             error = PayloadTooLargeError(
                 f"the body is longer than {self._longest} bytes", "send less"

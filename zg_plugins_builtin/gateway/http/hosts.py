@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..errors import BadRequestError
 from .problems import answer
+from .raw_headers import first
 
 __all__ = ["Hosts"]
 
@@ -31,7 +31,7 @@ class Hosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        if scope["type"] == "http" and not self._knows(Headers(scope=scope)):
+        if scope["type"] == "http" and not self._knows(first(scope, b"host")):
             error = BadRequestError(
                 "the service is not known by this host name",
                 "use the name that its operator gave it",
@@ -40,8 +40,8 @@ class Hosts:
             return
         await self._app(scope, receive, send)
 
-    def _knows(self, headers: Headers) -> bool:
-        match = _HOST.fullmatch(headers.get("host", ""))
+    def _knows(self, host: str) -> bool:
+        match = _HOST.fullmatch(host)
         if match is None:
             return False
         name = match.group(1).lower().strip("[]")

@@ -52,4 +52,8 @@ def preferences(request: Request) -> Preferences:
 
     No dependency of routes: FastAPI would have a thread call it, for each request.
     """
-    return Preferences.parse(request.headers.getlist("prefer"))
+    said = request.headers.getlist("prefer")
+    return Preferences.parse(said) if said else _NONE
+
+
+_NONE = Preferences()

@@ -18,6 +18,7 @@ from ..identity.scopes import SCOPES
 from .cookies import ACCESS, by_cookie, check_page, token_in_cookie
 from .json_body import JsonRoute
 from .rates import ADDRESS, RateLimits, address_block
+from .raw_headers import first
 
 __all__ = [
     "PUBLIC",
@@ -91,15 +92,16 @@ class Requirement(HTTPBearer):
             RateExceededError: If they ask too often.
             InvalidRequestError: If the query has what the route does not know.
         """
-        services = request.app.state.services
+        scope = request.scope
+        services = scope["app"].state.services
         limits: RateLimits = services.limits
         principal = await _principal(request, services.authenticator, limits)
         standing = limits.take(self.rate, f"{principal.tid}/{principal.actor}")
-        request.scope["state"]["standing"] = standing
+        scope["state"]["standing"] = standing
         if self.scope is not None:
             principal.require(self.scope)
-        route = request.scope.get("route")
-        if isinstance(route, JsonRoute):
+        route = scope.get("route")
+        if scope["query_string"] and isinstance(route, JsonRoute):
             route.check_query(request.query_params)
         return principal
 
@@ -138,13 +140,14 @@ async def _principal(
     address = _address(request)
     block = address_block(address)
     limits.check(ADDRESS, block)
+    cookie = by_cookie(request)
     try:
-        credential = credential_of(request)
+        credential = _credential(request, cookie=cookie)
         who = await authenticator.authenticate(credential, address or None)
     except UnauthenticatedError:
         limits.take(ADDRESS, block)
         raise
-    if by_cookie(request):
+    if cookie:
         check_page(request)
     return who
 
@@ -155,9 +158,13 @@ def credential_of(request: Request) -> str:
     Raises:
         UnauthenticatedError: If it shows nothing.
     """
-    if by_cookie(request):
+    return _credential(request, cookie=by_cookie(request))
+
+
+def _credential(request: Request, *, cookie: bool) -> str:
+    if cookie:
         return token_in_cookie(request, ACCESS)
-    said = request.headers.get("authorization", "")
+    said = first(request.scope, b"authorization")
     kind, _, credential = said.partition(" ")
     if kind.lower() != "bearer" or not credential.strip():
         raise UnauthenticatedError(

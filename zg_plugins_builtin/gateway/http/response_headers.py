@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..clock import Clock
 from ..ids import new_id
 from .rates import Standing
+from .raw_headers import first
 from .tracing import Trace
 
 __all__ = ["ALWAYS", "ResponseHeaders"]
@@ -45,9 +46,9 @@ class ResponseHeaders:
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        given = Headers(scope=scope)
+        given = first(scope, b"x-request-id")
         state["request_id"] = request = self._id(given)
-        state["trace"] = trace = Trace.after(given)
+        state["trace"] = trace = Trace.after(Headers(scope=scope))
 
         async def headed(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -71,6 +72,5 @@ class ResponseHeaders:
         always = _ALWAYS_SECURE if scheme == "https" else _ALWAYS
         return [header for header in always if header[0] not in own]
 
-    def _id(self, headers: Headers) -> str:
-        given = headers.get("x-request-id", "")
+    def _id(self, given: str) -> str:
         return given if _GIVEN.fullmatch(given) else new_id("req", self._clock.now())

@@ -46,9 +46,10 @@ class Trace:
         """
         given = headers.getlist("traceparent")
         found = _GIVEN.fullmatch(given[0]) if len(given) == 1 else None
-        span_id = secrets.token_hex(8)
+        chance = secrets.token_hex(24)
+        span_id = chance[:16]
         if found is None or not _good(found):
-            return cls(secrets.token_hex(16), span_id, _NOT_SAMPLED)
+            return cls(chance[16:], span_id, _NOT_SAMPLED)
         # Of the flags only the first is known here, whatever a later version has.
         return cls(found[2], span_id, f"{int(found[4], 16) & _SAMPLED:02x}")
 

@@ -166,7 +166,7 @@ class Jobs:
         Raises:
             NotFoundError: If there is none.
         """
-        return await self._desk.database.glance(lambda c: shown(c, tenant, job_id))
+        return await shown(self._desk.database, tenant, job_id)
 
     async def changed(
         self,

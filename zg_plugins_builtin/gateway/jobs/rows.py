@@ -22,6 +22,7 @@ from sqlalchemy import (
 
 from zg_core.plugin_api import JsonObject
 
+from ..database import Database, Lookup
 from ..errors import ConcurrencyExceededError, NotFoundError, QueueFullError
 from ..webhooks.events import Event
 from ..webhooks.outbox import enqueue
@@ -29,7 +30,7 @@ from . import tables
 from .asked import Asked
 from .settings import JobSettings
 from .states import ENDED, WAITING
-from .views import Job, columns_of_job, job_of, job_of_values
+from .views import Job, columns_of_job, job_of, job_of_columns, job_of_values
 
 __all__ = [
     "Room",
@@ -52,7 +53,7 @@ JOBS = tables.jobs
 _ROW = select(JOBS).where(JOBS.c.id == bindparam("job_id"), JOBS.c.deleted_at.is_(None))
 _FOUND = _ROW.where(JOBS.c.tenant_id == bindparam("tenant"))
 _ROW_LOCKED, _FOUND_LOCKED = _ROW.with_for_update(), _FOUND.with_for_update()
-_SHOWN = _FOUND.with_only_columns(*columns_of_job(JOBS))
+_SHOWN = Lookup(_FOUND.with_only_columns(*columns_of_job(JOBS)))
 _INSERT = insert(JOBS)
 _CHANGE = update(JOBS).where(JOBS.c.id == bindparam("job_id"))
 _CHANGED = _CHANGE.returning(*JOBS.c)
@@ -108,17 +109,16 @@ def found(
     return row
 
 
-def shown(connection: Connection, tenant: str, job_id: str) -> Job:
+async def shown(database: Database, tenant: str, job_id: str) -> Job:
     """Return a tenant's job.
 
     Raises:
         NotFoundError: If there is none, or it is another tenant's.
     """
-    given = {"tenant": tenant, "job_id": job_id}
-    row = connection.execute(_SHOWN, given).one_or_none()
+    row = await database.find(_SHOWN, {"tenant": tenant, "job_id": job_id})
     if row is None:
         raise no_such_job()
-    return job_of(row)
+    return job_of_columns(row)
 
 
 def check_room(connection: Connection, tenant: str, settings: JobSettings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +18,7 @@ __all__ = [
     "Question",
     "columns_of_job",
     "job_of",
+    "job_of_columns",
     "job_of_values",
     "job_path",
     "question_of",
@@ -206,10 +208,11 @@ class Question:
 
 
 _NAMES = tuple(name for name in Job.__slots__ if name not in ("id", "tenant"))
+_FIELDS = ("id", "tenant", *_NAMES)
 
 
 def columns_of_job(table: Table) -> list[Column[Any]]:
-    """Return the columns that `job_of` looks at."""
+    """Return the columns that `job_of_columns` takes."""
     return [table.c.id, table.c.tenant_id, *(table.c[name] for name in _NAMES)]
 
 
@@ -218,6 +221,11 @@ def job_of(row: Any) -> Job:
     known = row._mapping
     values = {name: known[name] for name in _NAMES}
     return Job(id=row.id, tenant=row.tenant_id, **values)
+
+
+def job_of_columns(values: Sequence[Any]) -> Job:
+    """Return as a job the values of `columns_of_job`."""
+    return Job(**dict(zip(_FIELDS, values, strict=True)))
 
 
 def job_of_values(values: dict[str, Any]) -> Job:
@@ -242,4 +250,4 @@ def rfc3339(moment: datetime | None) -> str | None:
     if moment is None:
         return None
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
+    return text.removesuffix("+00:00") + "Z"
