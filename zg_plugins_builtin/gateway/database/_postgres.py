@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import anyio
@@ -120,10 +121,15 @@ class PostgreSQL:
             opened = await AsyncConnection.connect(
                 self._address, autocommit=True, connect_timeout=5
             )
-            async with opened as connection:
-                await connection.execute(SQL("LISTEN {}").format(Identifier(channel)))
-                async for notice in connection.notifies():
-                    yield notice.payload
+            try:
+                await opened.execute(SQL("LISTEN {}").format(Identifier(channel)))
+                async with aclosing(opened.notifies()) as notices:
+                    async for notice in notices:
+                        yield notice.payload
+            finally:
+                # Which waits for nothing; leaving its block would, and whoever is
+                # cancelled would leave it open.
+                await opened.close()
         except Error as error:
             raise DatabaseError(
                 "the database tells no news for now", "try again in a moment"
