@@ -725,6 +725,20 @@ async def test_events_that_ride_are_written_soon(
     await other.close()
 
 
+async def test_events_that_ride_are_written_at_once_where_somebody_listens(
+    journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zg_plugins_builtin.journals._postgres_thread.TICK", 3600.0)
+    monkeypatch.setattr("zg_plugins_builtin.journals._postgres_listener.POLL", 3600.0)
+    epoch = await begun(journal, "a")
+    with anyio.fail_after(10):
+        async with aclosing(journal.subscribe("a")) as events:
+            assert (await anext(events)).seq == 1
+            for seq in range(2, 7):  # at first it is woken though nothing was written
+                await journal.append("a", epoch, progressed("a", seq), durable=seq == 2)
+                assert (await anext(events)).seq == seq
+
+
 async def test_a_request_of_a_newer_version_waits(
     journal: PostgresJournal, address: str
 ) -> None:

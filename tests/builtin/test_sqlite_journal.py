@@ -32,6 +32,7 @@ from zg_core import (
     Journal,
     JournalError,
     RunBusyError,
+    RunFinished,
     RunNotFoundError,
 )
 from zg_plugins_builtin.journals.sqlite import SqliteJournal, open_journal
@@ -107,6 +108,25 @@ async def test_a_data_folder_that_cannot_be_made_is_said(
     with pytest.raises(JournalError, match="cannot be opened: Not a directory"):
         await journal.create(accepted("a"))
     await journal.close()
+
+
+# -- Who has a run ---------------------------------------------------------------------
+
+
+async def test_a_run_that_is_done_is_let_go_for_other_processes_too(
+    journal: SqliteJournal, path: Path
+) -> None:
+    await journal.create(accepted("a"))
+    epoch = await journal.claim("a")
+    await journal.append("a", epoch, [RunFinished(seq=2, run_id="a", output="done")])
+    await journal.release("a", epoch)
+    other = SqliteJournal(path)
+
+    with anyio.fail_after(10):
+        while [run.owned for run in await other.list()] != [False]:
+            await anyio.sleep(0.01)
+    assert await other.claim("a") == epoch + 1
+    await other.close()
 
 
 # -- The file --------------------------------------------------------------------------
@@ -772,3 +792,17 @@ async def test_events_that_ride_are_written_soon(
         while await seqs(other, "a") != [1, 2]:
             await anyio.sleep(0.02)
     await other.close()
+
+
+async def test_events_that_ride_are_written_at_once_where_somebody_listens(
+    journal: SqliteJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zg_plugins_builtin.journals._sqlite_writer.TICK", 3600.0)
+    await journal.create(accepted("a"))
+    epoch = await journal.claim("a")
+    with anyio.fail_after(10):
+        async with aclosing(journal.subscribe("a")) as events:
+            assert (await anext(events)).seq == 1
+            for seq in range(2, 7):  # at first it is woken though nothing was written
+                await journal.append("a", epoch, progressed("a", seq), durable=seq == 2)
+                assert (await anext(events)).seq == seq

@@ -368,6 +368,47 @@ class JournalConformance:
             heard = [event async for event in other.subscribe("a", after)]
         assert heard == [_accepted("a"), _finished("a", 2)][after:]
 
+    async def test_subscribers_hear_of_all_who_own_a_run_in_turn(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        """Each event once and in order, whoever writes it, however many at once."""
+        await journal.create(_accepted("a"))
+        heard: list[list[int]] = [[], []]
+
+        async def listen(where: Journal, seqs: list[int]) -> None:
+            async for event in where.subscribe("a"):
+                seqs.append(event.seq)  # noqa: PERF401 - it should show how far it came
+
+        with anyio.fail_after(DEADLINE):
+            async with anyio.create_task_group() as tasks:
+                for where, seqs in zip((journal, other), heard, strict=True):
+                    tasks.start_soon(listen, where, seqs)
+                last = 1
+                for owner, count in [(journal, 3), (other, 400), (journal, 1)] * 3:
+                    epoch = await _claimed(owner, "a")
+                    events = _numbered("a", last + 1, count)
+                    await owner.append("a", epoch, events[:1], durable=False)
+                    await owner.append("a", epoch, events[1:], durable=count > 1)
+                    last += count
+                    await owner.release("a", epoch)
+                epoch = await _claimed(journal, "a")
+                await journal.append("a", epoch, [_finished("a", last + 1)])
+
+        assert heard == [list(range(1, last + 2))] * 2
+
+    async def test_a_long_run_is_followed_to_its_end(
+        self, journal: Journal, other: Journal
+    ) -> None:
+        """A subscriber gets each event of it, however a journal divides them."""
+        await journal.create(_accepted("a"))
+        many = _numbered("a", 2, 1022)
+        epoch = await journal.claim("a")
+        await journal.append("a", epoch, [*many, _finished("a", 1024)])
+
+        with anyio.fail_after(DEADLINE):
+            heard = [event.seq async for event in other.subscribe("a")]
+        assert heard == list(range(1, 1025))
+
     async def test_a_resumed_run_has_not_ended(
         self, journal: Journal, other: Journal
     ) -> None:
@@ -707,6 +748,13 @@ def _events(run_id: str, *seqs: int) -> list[Event]:
             message=f"event {seq}",
         )
         for seq in seqs
+    ]
+
+
+def _numbered(run_id: str, first: int, count: int) -> list[Event]:
+    return [
+        Progressed(seq=seq, run_id=run_id, step="work", message="on")
+        for seq in range(first, first + count)
     ]
 
 

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 
 from zg_core import Event, JournalError, Requested, RunStatus, status_after
 
-__all__ = ["ended_by", "status_by"]
+__all__ = ["PAGE", "ended_by", "status_by"]
+
+PAGE = 256
+"""How many events whoever follows a run is given at once: a slow one holds no more."""
 
 
 def status_by(run_id: str, events: Sequence[Event]) -> RunStatus | None:

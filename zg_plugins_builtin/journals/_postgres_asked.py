@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
-from zg_core import JournalError, ZeroGravityError
+from zg_core import Event, JournalError, ZeroGravityError
 
-__all__ = ["Asked", "Ear", "Inbox", "Topic", "answer"]
+from ._ear import Ear
+
+__all__ = ["Asked", "Heard", "Inbox", "Topic", "answer"]
 
 Topic: TypeAlias = tuple[Literal["events", "requests"], str]
 """What somebody may listen to: a run's events, or its requests."""
+Heard: TypeAlias = tuple[Topic, Sequence[Event]]
+"""What was written: events, or nothing where nobody here knows."""
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -36,18 +40,6 @@ class Asked:
     result: Any = None
     error: ZeroGravityError | None = None
     done: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Ear:
-    """Somebody who listens, in an event loop.
-
-    Attributes:
-        news: Is set when there may be something new.
-    """
-
-    loop: asyncio.AbstractEventLoop
-    news: asyncio.Event
 
 
 A = TypeVar("A", bound=Asked)
@@ -125,23 +117,32 @@ class Inbox(Generic[A]):
         return left
 
 
-def answer(asked: Iterable[Asked], ears: Iterable[Ear] = ()) -> None:
-    """Tell those who wait, with one call into each event loop."""
-    mail: defaultdict[asyncio.AbstractEventLoop, tuple[list[Asked], list[Ear]]]
+def answer(
+    asked: Iterable[Asked], heard: Iterable[tuple[Ear, Sequence[Event]]] = ()
+) -> None:
+    """Tell those who wait, with one call into each event loop.
+
+    Args:
+        asked: What was done.
+        heard: Those who listen, and what is written; see `Ear.tell`.
+    """
+    mail: defaultdict[
+        asyncio.AbstractEventLoop, tuple[list[Asked], list[tuple[Ear, Sequence[Event]]]]
+    ]
     mail = defaultdict(lambda: ([], []))
     for item in asked:
         item.done = True
         if item.future is not None:
             mail[item.future.get_loop()][0].append(item)
-    for ear in ears:
-        mail[ear.loop][1].append(ear)
+    for ear, events in heard:
+        mail[ear.loop][1].append((ear, events))
     for loop, (done, listening) in mail.items():
         # A loop that is closed has nobody left who waits.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(_tell, done, listening)
 
 
-def _tell(asked: Iterable[Asked], ears: Iterable[Ear]) -> None:
+def _tell(asked: Iterable[Asked], heard: Iterable[tuple[Ear, Sequence[Event]]]) -> None:
     for item in asked:
         future = item.future
         if future is None or future.done():  # whoever waited was cancelled
@@ -150,5 +151,5 @@ def _tell(asked: Iterable[Asked], ears: Iterable[Ear]) -> None:
             future.set_exception(item.error)
         else:
             future.set_result(item.result)
-    for ear in ears:
-        ear.news.set()
+    for ear, events in heard:
+        ear.tell(events)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zg_core import RunStatus
+from zg_core import Event, RunStatus
 
 from ._postgres_asked import Asked, Topic
 
@@ -30,11 +30,13 @@ class Job(Asked):
         size: About how many bytes it is.
         unsure: Whether it was tried before, and may have been written: the
             connection was lost before the server said so.
+        events: The events that it writes, for those who listen.
     """
 
     run_id: str
     size: int = 0
     unsure: bool = False
+    events: Sequence[Event] = ()
 
     @property
     def topics(self) -> Sequence[Topic]:

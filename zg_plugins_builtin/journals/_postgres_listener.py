@@ -17,7 +17,8 @@ from psycopg.rows import TupleRow
 
 from zg_core import JournalError
 
-from ._postgres_asked import Ear, Topic, answer
+from ._ear import Ear
+from ._postgres_asked import Heard, Topic, answer
 from ._postgres_rows import heard
 from ._postgres_server import Server, backing_off
 from ._postgres_tables import CHANNEL
@@ -59,12 +60,9 @@ class Listener:
         self._known: dict[Topic, object] = {}
 
     @contextmanager
-    def listening(self, topic: Topic) -> Iterator[asyncio.Event]:
-        """Have an event set whenever something was written, until the block ends.
-
-        At times it is set though nothing was.
-        """
-        ear = Ear(asyncio.get_running_loop(), asyncio.Event())
+    def listening(self, topic: Topic) -> Iterator[Ear]:
+        """Hear of all that is written about a topic, until the block ends."""
+        ear = Ear()
         with self._lock:
             first = not self._ears
             self._ears.setdefault(topic, set()).add(ear)
@@ -73,20 +71,33 @@ class Listener:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._wanted.set)
         try:
-            yield ear.news
+            yield ear
         finally:
             with self._lock:
                 self._ears[topic].remove(ear)
                 if not self._ears[topic]:
                     del self._ears[topic]
 
+    def listens(self, topic: Topic) -> bool:
+        """Tell whether somebody listens here."""
+        return topic in self._ears
+
+    def tell(self, heard: Iterable[Heard]) -> None:
+        """Tell those who listen what was written."""
+        with self._lock:
+            told = [
+                (ear, events)
+                for topic, events in heard
+                for ear in self._ears.get(topic, ())
+            ]
+        if told:
+            answer((), told)
+
     def wake(self, topics: Iterable[Topic] | None = None) -> None:
-        """Wake those who listen to some topics, or all who listen."""
+        """Have those who listen to some topics look, or all who listen."""
         with self._lock:
             chosen = [*self._ears] if topics is None else topics
-            ears = [ear for topic in chosen for ear in self._ears.get(topic, ())]
-        if ears:
-            answer((), ears)
+        self.tell((topic, ()) for topic in chosen)
 
     async def run(self) -> None:
         """Hear until it is cancelled."""

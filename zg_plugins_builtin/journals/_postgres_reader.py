@@ -41,12 +41,14 @@ _MOST = 64
 class Look(Asked):
     """What is there of a run after a number.
 
-    Its result is the run's status and its events, or a list of numbers and requests.
+    Its result is the run's status and its events, or a list of numbers and requests;
+    of events there are no more than *most*.
     """
 
     what: Literal["events", "requests"]
     run_id: str
     after: int
+    most: int | None = None
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -60,10 +62,12 @@ class Latest(Asked):
 # OFFSET 0 keeps the inner query one for each run, by its index, however the server
 # guesses the number of runs.
 _EVENTS = """SELECT n, status, body
-    FROM unnest(%s::text[], %s::bigint[]) WITH ORDINALITY AS wanted (id, after, n)
+    FROM unnest(%s::text[], %s::bigint[], %s::bigint[])
+        WITH ORDINALITY AS wanted (id, after, most, n)
     JOIN zg_journal_runs ON run_id = id
     LEFT JOIN LATERAL (SELECT seq, body FROM zg_journal_events AS event
-        WHERE event.run_id = id AND seq > after ORDER BY seq OFFSET 0) AS found ON true
+        WHERE event.run_id = id AND seq > after ORDER BY seq LIMIT most OFFSET 0
+        ) AS found ON true
     ORDER BY n, found.seq"""
 _REQUESTS = """SELECT n, found.number, body
     FROM unnest(%s::text[], %s::bigint[]) WITH ORDINALITY AS wanted (id, after, n)
@@ -149,7 +153,7 @@ async def _read(connection: Connection, asked: Sequence[Look | Latest]) -> None:
     events = [a for a in asked if isinstance(a, Look) and a.what == "events"]
     requests = [a for a in asked if isinstance(a, Look) and a.what == "requests"]
     if events:
-        await _look(connection, _EVENTS, events)
+        await _look(connection, _EVENTS, events, [look.most for look in events])
     if requests:
         await _look(connection, _REQUESTS, requests)
     for item in asked:
@@ -157,8 +161,10 @@ async def _read(connection: Connection, asked: Sequence[Look | Latest]) -> None:
             await _latest(connection, item)
 
 
-async def _look(connection: Connection, query: str, looks: Sequence[Look]) -> None:
-    wanted = [look.run_id for look in looks], [look.after for look in looks]
+async def _look(
+    connection: Connection, query: str, looks: Sequence[Look], *more: list[int | None]
+) -> None:
+    wanted = [look.run_id for look in looks], [look.after for look in looks], *more
     cursor = await connection.execute(query, wanted)
     rows: list[list[tuple[object, str | None]]] = [[] for _ in looks]
     for number, told, body in await cursor.fetchall():

@@ -19,6 +19,7 @@ from anyio import to_thread
 
 from zg_core import JournalError
 
+from ._ear import Ear
 from ._postgres_asked import Asked, Inbox, Topic, answer
 from ._postgres_jobs import Job, Settle
 from ._postgres_listener import Listener
@@ -65,7 +66,7 @@ class Backstage:
             process,
             lease_seconds=lease_seconds,
             patience_seconds=patience_seconds,
-            tell=self._listener.wake,
+            tell=self._listener.tell,
         )
         self._readers = [
             Reader(server, self._looks, patience_seconds=patience_seconds)
@@ -93,8 +94,9 @@ class Backstage:
         return await job.future
 
     def ride(self, job: Job) -> None:
-        """Have a job done with whatever is written next."""
-        self._jobs.put(job, within=TICK)
+        """Have a job done with whatever is written next; at once if one listens."""
+        listened = self._listener.listens(("events", job.run_id))
+        self._jobs.put(job, within=0.0 if listened else TICK)
         while self._riders and self._riders[0].done:
             self._riders.popleft()
         self._riders.append(job)
@@ -115,10 +117,10 @@ class Backstage:
         return await look.future
 
     @contextmanager
-    def listening(self, topic: Topic) -> Iterator[asyncio.Event]:
-        """Have an event set whenever something was written, until the block ends."""
-        with self._listener.listening(topic) as news:
-            yield news
+    def listening(self, topic: Topic) -> Iterator[Ear]:
+        """Hear of all that is written about a topic, until the block ends."""
+        with self._listener.listening(topic) as ear:
+            yield ear
 
     async def close(self) -> None:
         """Write what is waiting, let all runs go, and end the thread."""

@@ -23,7 +23,7 @@ from psycopg.rows import TupleRow
 
 from zg_core import JournalError, ZeroGravityError
 
-from ._postgres_asked import Inbox, Topic, answer
+from ._postgres_asked import Heard, Inbox, Topic, answer
 from ._postgres_jobs import Claim, Job
 from ._postgres_rows import lock, release_all, renew, write
 from ._postgres_server import Server, backing_off, fault, passing
@@ -64,7 +64,7 @@ class Writer:
         *,
         lease_seconds: float,
         patience_seconds: float,
-        tell: Callable[[Iterable[Topic]], None],
+        tell: Callable[[Iterable[Heard]], None],
     ) -> None:
         self.backend: int | None = None
         self._server = server
@@ -126,7 +126,9 @@ class Writer:
             isinstance(job, Claim) and not job.error for job in jobs if job not in left
         )
         answer(job for job in jobs if job not in left)
-        self._tell(topic for job in jobs if job.done for topic in _news(job))
+        self._tell(
+            (topic, job.events) for job in jobs if job.done for topic in _news(job)
+        )
         if left:
             await self._put_aside(jobs, left)
 

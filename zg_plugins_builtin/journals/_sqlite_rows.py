@@ -155,15 +155,22 @@ def delete(file: sqlite3.Connection, run_id: str) -> None:
 
 
 def read_events(
-    file: sqlite3.Connection, run_id: str, after: int
+    file: sqlite3.Connection, run_id: str, after: int, most: int = -1
 ) -> tuple[RunStatus, list[str]]:
-    """Return a run's status and the JSON of its events after a ``seq``."""
+    """Return a run's status and the JSON of its events after a ``seq``.
+
+    Args:
+        file: The journal's file.
+        run_id: The run.
+        after: The ``seq``.
+        most: How many there may be; -1 is any number.
+    """
     # In one statement, so that both are of one moment.
     rows = file.execute(
         "SELECT status, body FROM runs LEFT JOIN events"
         " ON events.run_id = runs.run_id AND events.seq > ?"
-        " WHERE runs.run_id = ? ORDER BY events.seq",
-        (after, run_id),
+        " WHERE runs.run_id = ? ORDER BY events.seq LIMIT ?",
+        (after, run_id, most),
     ).fetchall()
     if not rows:
         raise _not_found(run_id)

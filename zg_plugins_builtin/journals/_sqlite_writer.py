@@ -15,7 +15,7 @@ import copy
 import sqlite3
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,9 @@ from typing import Any, Literal, TypeAlias
 import anyio
 from anyio import to_thread
 
-from zg_core import JournalError, ZeroGravityError
+from zg_core import Event, JournalError, ZeroGravityError
 
+from ._ear import Ear
 from ._sqlite_file import faults, open_to_write
 from ._sqlite_rows import release_all, renew
 
@@ -48,15 +49,10 @@ class _Job:
     topic: Topic | None
     future: asyncio.Future[Any] | None
     synced: bool = True
+    events: Sequence[Event] = ()
     result: Any = None
     error: ZeroGravityError | None = None
     done: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class _Listener:
-    loop: asyncio.AbstractEventLoop
-    news: asyncio.Event
 
 
 class Writer:
@@ -86,8 +82,8 @@ class Writer:
         self._bell: SimpleQueue[None] = SimpleQueue()
         self._rung = False
         self._closing = False
-        self._listeners: dict[Topic, set[_Listener]] = {}
-        self._listeners_lock = Lock()
+        self._ears: dict[Topic, set[Ear]] = {}
+        self._ears_lock = Lock()
         self._file: sqlite3.Connection | None = None
         self._synced = True
         self._version: int | None = None
@@ -108,7 +104,12 @@ class Writer:
         return time.time() + self._lease_seconds
 
     async def do(
-        self, work: Work, topic: Topic | None = None, *, synced: bool = True
+        self,
+        work: Work,
+        topic: Topic | None = None,
+        *,
+        synced: bool = True,
+        events: Sequence[Event] = (),
     ) -> Any:
         """Have work done and return its result when it is on disk.
 
@@ -119,19 +120,22 @@ class Writer:
             topic: Whose listeners to wake.
             synced: Whether it must survive a crash of the machine, and not only one
                 of this process.
+            events: The events that it writes, for those who listen.
 
         Raises:
             JournalError: If it, or the whole transaction, fails.
         """
         future = asyncio.get_running_loop().create_future()
-        self._jobs.append(_Job(work, topic, future, synced))
+        self._jobs.append(_Job(work, topic, future, synced, events))
         self._ring()
         return await future
 
-    def ride(self, work: Work, topic: Topic) -> None:
-        """Have work done with whatever is written next."""
-        self._rider = _Job(work, topic, None, synced=False)
+    def ride(self, work: Work, topic: Topic, events: Sequence[Event] = ()) -> None:
+        """Have work done with whatever is written next; at once if one listens."""
+        self._rider = _Job(work, topic, None, synced=False, events=events)
         self._jobs.append(self._rider)
+        if topic in self._ears:
+            self._ring()
 
     async def settle(self) -> None:
         """Wait until all work that rides is done."""
@@ -139,24 +143,21 @@ class Writer:
             await self.do(lambda _: None, synced=False)
 
     @contextmanager
-    def listening(self, topic: Topic) -> Iterator[asyncio.Event]:
-        """Have an event set whenever something was written, until the block ends.
-
-        At times it is set though nothing was.
-        """
-        listener = _Listener(asyncio.get_running_loop(), asyncio.Event())
-        with self._listeners_lock:
-            first = not self._listeners
-            self._listeners.setdefault(topic, set()).add(listener)
+    def listening(self, topic: Topic) -> Iterator[Ear]:
+        """Hear of all that is written about a topic, until the block ends."""
+        ear = Ear()
+        with self._ears_lock:
+            first = not self._ears
+            self._ears.setdefault(topic, set()).add(ear)
         if first:
             self._ring()
         try:
-            yield listener.news
+            yield ear
         finally:
-            with self._listeners_lock:
-                self._listeners[topic].remove(listener)
-                if not self._listeners[topic]:
-                    del self._listeners[topic]
+            with self._ears_lock:
+                self._ears[topic].remove(ear)
+                if not self._ears[topic]:
+                    del self._ears[topic]
 
     async def close(self) -> None:
         """Write what is waiting, let all runs go, and end the thread."""
@@ -180,19 +181,19 @@ class Writer:
         jobs: list[_Job] = []
         try:
             while not self._closing:
-                ticking = self.owning or self._listeners
+                ticking = self.owning or self._ears
                 with suppress(Empty):
                     self._bell.get(timeout=TICK if ticking else None)
                 self._rung = False
                 jobs = self._take()
-                topics = self._commit(jobs)
-                self._deliver(jobs, topics | self._news())
+                self._commit(jobs)
+                self._deliver(jobs, self._news())
                 jobs = []
         finally:
             self._forget_file()
             jobs += self._take()
             self._fail(jobs, JournalError("the journal was closed", "open it again"))
-            self._deliver(jobs, tuple(self._listeners))
+            self._deliver(jobs, tuple(self._ears))
 
     def _take(self) -> list[_Job]:
         jobs = []
@@ -201,11 +202,11 @@ class Writer:
                 jobs.append(self._jobs.popleft())
         return jobs
 
-    def _commit(self, jobs: list[_Job]) -> set[Topic]:
-        """Do the jobs in one transaction, and return what they changed."""
+    def _commit(self, jobs: list[_Job]) -> None:
+        """Do the jobs in one transaction."""
         renewing = self.owning and time.monotonic() >= self._renew_at
         if not jobs and not renewing:
-            return set()
+            return
         try:
             with faults(self._path):
                 file = self._opened()
@@ -221,10 +222,9 @@ class Writer:
             self._fail(jobs, fault)
             # Nobody was told that these fail: they go on waiting for a better time.
             self._jobs.extendleft(j for j in reversed(jobs) if j.future is None)
-            return set()
+            return
         for job in jobs:
             job.done = True
-        return {job.topic for job in jobs if job.topic and not job.error}
 
     def _sync(self, file: sqlite3.Connection, synced: bool) -> None:
         """Have the next commit wait for the disk, or not.
@@ -247,7 +247,7 @@ class Writer:
 
     def _news(self) -> set[Topic]:
         """Return what other processes may have changed and somebody listens to."""
-        if not self._listeners or time.monotonic() < self._look_at:
+        if not self._ears or time.monotonic() < self._look_at:
             return set()
         self._look_at = time.monotonic() + TICK
         try:
@@ -262,10 +262,10 @@ class Writer:
                 asked = {run for (run,) in file.execute("SELECT run_id FROM requests")}
         except JournalError:
             self._forget_file()
-            return set(self._listeners)  # they look themselves, and see what is wrong
+            return set(self._ears)  # they look themselves, and see what is wrong
         return {
             (kind, run_id)
-            for kind, run_id in tuple(self._listeners)
+            for kind, run_id in tuple(self._ears)
             if kind == "events" or run_id in asked
         }
 
@@ -288,24 +288,34 @@ class Writer:
             job.error.__cause__ = fault.__cause__
 
     def _deliver(self, jobs: Iterable[_Job], topics: Iterable[Topic]) -> None:
-        """Tell those who wait, with one call into each event loop."""
-        mail: defaultdict[
-            asyncio.AbstractEventLoop, tuple[list[_Job], list[_Listener]]
-        ] = defaultdict(lambda: ([], []))
+        """Tell those who wait, with one call into each event loop.
+
+        Args:
+            jobs: What was done, or failed.
+            topics: What others may have changed.
+        """
+        mail: defaultdict[asyncio.AbstractEventLoop, tuple[list[_Job], list[_Heard]]]
+        mail = defaultdict(lambda: ([], []))
+        heard: list[tuple[Topic, Sequence[Event]]] = [(topic, ()) for topic in topics]
         for job in jobs:
             if job.future is not None:
                 mail[job.future.get_loop()][0].append(job)
-        with self._listeners_lock:
-            for topic in topics:
-                for listener in self._listeners.get(topic, ()):
-                    mail[listener.loop][1].append(listener)
-        for loop, (done, listeners) in mail.items():
+            if job.topic and job.done and not job.error:
+                heard.append((job.topic, job.events))
+        with self._ears_lock:
+            for topic, events in heard:
+                for ear in self._ears.get(topic, ()):
+                    mail[ear.loop][1].append((ear, events))
+        for loop, (done, ears) in mail.items():
             # A loop that is closed has nobody left who waits.
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(_tell, done, listeners)
+                loop.call_soon_threadsafe(_tell, done, ears)
 
 
-def _tell(done: Iterable[_Job], listeners: Iterable[_Listener]) -> None:
+_Heard: TypeAlias = tuple[Ear, Sequence[Event]]
+
+
+def _tell(done: Iterable[_Job], heard: Iterable[_Heard]) -> None:
     for job in done:
         future = job.future
         if future is None or future.done():  # whoever waited was cancelled
@@ -314,5 +324,5 @@ def _tell(done: Iterable[_Job], listeners: Iterable[_Listener]) -> None:
             future.set_exception(job.error)
         else:
             future.set_result(job.result)
-    for listener in listeners:
-        listener.news.set()
+    for ear, events in heard:
+        ear.tell(events)

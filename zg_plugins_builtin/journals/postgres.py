@@ -22,9 +22,10 @@ from zg_core import (
     RunStatus,
     RunSummary,
     encode_event,
+    status_after,
 )
 
-from ._following import ended_by, status_by
+from ._following import PAGE, ended_by, status_by
 from ._owner import Owner
 
 try:
@@ -154,17 +155,24 @@ class PostgresJournal:
         topic: Topic = ("events", _known(run_id))
         after = min(after, _LAST)
         backstage = self._backstage
-        with backstage.listening(topic) as news:
+        status: RunStatus | None = None
+        with backstage.listening(topic) as ear:
             while True:
-                news.clear()
-                look = Look(what="events", run_id=run_id, after=after)
-                status, events = await backstage.read(look)
+                ear.news.clear()
+                events: Sequence[Event] | None = ear.take(after) if status else None
+                if events is None:
+                    look = Look(what="events", run_id=run_id, after=after, most=PAGE)
+                    status, events = await backstage.read(look)
                 for event in events:
                     after = event.seq
+                    status = status_after(event) or status
                     yield event
-                if status in ENDED:
+                if len(events) == PAGE:
+                    status = None
+                elif status in ENDED:
                     return
-                await news.wait()
+                else:
+                    await ear.news.wait()
 
     async def list(
         self, *, limit: int = 100, status: RunStatus | None = None
@@ -193,14 +201,14 @@ class PostgresJournal:
         """Yield a run's requests as they come; see `Journal.requests`."""
         seen = 0
         backstage = self._backstage
-        with backstage.listening(("requests", _known(run_id))) as news:
+        with backstage.listening(("requests", _known(run_id))) as ear:
             while True:
-                news.clear()
+                ear.news.clear()
                 look = Look(what="requests", run_id=run_id, after=seen)
                 for number, pending in await backstage.read(look):
                     seen = number
                     yield pending
-                await news.wait()
+                await ear.news.wait()
 
     async def close(self) -> None:
         """Write what is waiting and let the connections go; using it opens it again."""
@@ -242,6 +250,7 @@ def _append(run_id: str, epoch: int, events: Sequence[Event]) -> jobs.Append:
         at=events[-1].at,
         status=status,
         ended=ended_by(events),
+        events=events,
     )
 
 

@@ -25,15 +25,19 @@ from zg_core import (
     data_dir,
     decode_event,
     encode_event,
+    status_after,
 )
 
 from . import _sqlite_rows as rows
-from ._following import ended_by, status_by
+from ._following import PAGE, ended_by, status_by
 from ._owner import Owner
 from ._sqlite_reader import Reader
 from ._sqlite_writer import Writer
 
 __all__ = ["SqliteJournal", "open_journal"]
+
+_DONE = frozenset({"completed", "degraded"})
+"""The statuses of a run that nobody is going to do again."""
 
 
 def open_journal(address: str) -> SqliteJournal:
@@ -86,6 +90,7 @@ class SqliteJournal:
         self._pid = os.getpid()
         self._open_writer: Writer | None = None
         self._open_reader: Reader | None = None
+        self._over: set[str] = set()
 
     def __repr__(self) -> str:
         return f"SqliteJournal({str(self._path)!r})"
@@ -121,11 +126,18 @@ class SqliteJournal:
         return epoch
 
     async def release(self, run_id: str, epoch: int) -> None:
-        """Stop being a run's owner; see `Journal.release`."""
+        """Stop being a run's owner; see `Journal.release`.
+
+        Other processes see it a moment later where nothing is left to do: nobody waits
+        for such a run, and so it is written with whatever is written next.
+        """
         writer = self._writer
-        await writer.do(
-            lambda file: rows.release(file, run_id, epoch, writer.owner), synced=False
-        )
+        work = partial(rows.release, run_id=run_id, epoch=epoch, owner=writer.owner)
+        if run_id in self._over:
+            self._over.discard(run_id)
+            writer.ride(work, ("requests", run_id))
+        else:
+            await writer.do(work, synced=False)
 
     async def append(
         self, run_id: str, epoch: int, events: Sequence[Event], *, durable: bool = True
@@ -136,10 +148,12 @@ class SqliteJournal:
         writer = self._writer
         entry = _entry(run_id, epoch, events, writer.owner)
         work = partial(rows.append, entry=entry)
+        if entry.status in _DONE:
+            self._over.add(run_id)
         if durable:
-            await writer.do(work, ("events", run_id))
+            await writer.do(work, ("events", run_id), events=events)
         else:
-            writer.ride(work, ("events", run_id))
+            writer.ride(work, ("events", run_id), events)
 
     async def read(self, run_id: str, after: int = 0) -> list[Event]:
         """Return a run's events; see `Journal.read`."""
@@ -150,21 +164,29 @@ class SqliteJournal:
         self, run_id: str, after: int = 0
     ) -> AsyncGenerator[Event, None]:
         """Yield a run's events as they come; see `Journal.subscribe`."""
-        with self._writer.listening(("events", run_id)) as news:
+        status: RunStatus | None = None
+        with self._writer.listening(("events", run_id)) as ear:
             while True:
-                news.clear()
-                status, events = await self._look(run_id, after)
+                ear.news.clear()
+                events: Sequence[Event] | None = ear.take(after) if status else None
+                if events is None:
+                    status, events = await self._look(run_id, after, PAGE)
                 for event in events:
                     after = event.seq
+                    status = status_after(event) or status
                     yield event
-                if status in ENDED:
+                if len(events) == PAGE:
+                    status = None
+                elif status in ENDED:
                     return
-                await news.wait()
+                else:
+                    await ear.news.wait()
 
     async def list(
         self, *, limit: int = 100, status: RunStatus | None = None
     ) -> list[RunSummary]:
         """Return the latest runs; see `Journal.list`."""
+        await self._settle()
         return await self._reader.look(lambda file: rows.latest(file, limit, status))
 
     async def delete(self, run_id: str) -> None:
@@ -186,9 +208,9 @@ class SqliteJournal:
     async def requests(self, run_id: str) -> AsyncGenerator[Pending, None]:
         """Yield a run's requests as they come; see `Journal.requests`."""
         seen = 0
-        with self._writer.listening(("requests", run_id)) as news:
+        with self._writer.listening(("requests", run_id)) as ear:
             while True:
-                news.clear()
+                ear.news.clear()
                 query = partial(rows.read_requests, run_id=run_id, after=seen)
                 for number, body in await self._reader.look(query):
                     seen = number
@@ -196,7 +218,7 @@ class SqliteJournal:
                     # What a newer version asks for waits for an owner of its kind.
                     if isinstance(event, Requested) and event.request_id:
                         yield Pending(request_id=event.request_id, event=event)
-                await news.wait()
+                await ear.news.wait()
 
     async def close(self) -> None:
         """Write what is waiting and let the file go; using it again opens it again."""
@@ -209,16 +231,22 @@ class SqliteJournal:
 
     # -- Inside ------------------------------------------------------------------------
 
-    async def _look(self, run_id: str, after: int) -> tuple[RunStatus, Sequence[Event]]:
+    async def _look(
+        self, run_id: str, after: int, most: int = -1
+    ) -> tuple[RunStatus, Sequence[Event]]:
         """Return a run's status and its events after a ``seq``, of one moment."""
-        if self._open_writer is not None:
-            await self._open_writer.settle()
+        await self._settle()
 
         def query(file: sqlite3.Connection) -> tuple[RunStatus, Sequence[Event]]:
-            status, bodies = rows.read_events(file, run_id, after)
+            status, bodies = rows.read_events(file, run_id, after, most)
             return status, [decode_event(body) for body in bodies]
 
         return await self._reader.look(query)
+
+    async def _settle(self) -> None:
+        """Have all written that was to be written with whatever is next."""
+        if self._open_writer is not None:
+            await self._open_writer.settle()
 
     @property
     def _writer(self) -> Writer:
