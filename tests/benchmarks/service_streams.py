@@ -1,6 +1,7 @@
 """A thousand open streams: every event once and in order, memory of each, fan-out.
 
 Fifty users have twenty streams each on one of fifty jobs that write files, slowly.
+Beside them: what a stream takes of a server that does nothing else, the floor.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import os
 import time
 from collections import Counter
 from datetime import datetime
+from pathlib import Path
 
 from _client import Connection, quantile
-from _server import Service, serve
+from _server import Process, Service, plain, serve
 
+BARE = Path(__file__).with_name("_bare_stream.py")
 PER_USER = 20
 LATENCY = (1.0, 1.5)
 
@@ -58,6 +61,27 @@ class Watching:
             if self.all_open.is_set():
                 at = datetime.fromisoformat(json.loads(data)["ts"]).timestamp()
                 self.delays.append(now - at)
+
+
+async def _floor(bare: Process, streams: int) -> None:
+    """Print what bare streams take."""
+    gate = asyncio.Semaphore(PER_USER)  # as many begin at once as of the service
+
+    async def opened() -> Connection:
+        connection = Connection(bare.port)
+        async with gate:
+            async for _ in connection.follow("/events"):
+                return connection
+        raise ConnectionError
+
+    (await opened()).close()
+    await asyncio.sleep(1)
+    empty = bare.memory()
+    connections = await asyncio.gather(*(opened() for _ in range(streams)))
+    await asyncio.sleep(1)
+    print(f"  a bare stream: {(bare.memory() - empty) * 1000 / streams:.0f} kB")
+    for connection in connections:
+        connection.close()
 
 
 async def _submitted(service: Service, key: str, later: float) -> str:
@@ -112,6 +136,8 @@ def main() -> None:
     users = given.streams // PER_USER
     with serve(users=users, latency=LATENCY) as service:
         asyncio.run(_run(service, users * PER_USER, given.later))
+    with plain(BARE) as bare:
+        asyncio.run(_floor(bare, users * PER_USER))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import pytest
 from gateway.asking import ADA
+from gateway.streaming import parsed
 from gateway.working import Bench, Gatekeeper, bench, make_tenants
 
 import zg_core as zg
@@ -25,17 +26,6 @@ async def service(database: Database, tmp_path: Path) -> AsyncGenerator[Bench, N
     await make_tenants(database)
     async with bench(database, tmp_path) as made:
         yield made
-
-
-def parsed(text: str) -> list[dict[str, Any]]:
-    """Return the events of a stream."""
-    found = []
-    for block in text.strip().split("\n\n"):
-        lines = [line.partition(": ") for line in block.splitlines()]
-        fields = {name: value for name, _, value in lines if name}
-        if "data" in fields:
-            found.append(fields)
-    return found
 
 
 async def test_a_stream_has_every_event_once_and_ends(service: Bench) -> None:
@@ -148,7 +138,7 @@ async def test_answers_are_read_along_while_they_come(
         await heard.run(ctx)
         return zg.Reply(output=text)
 
-    async def hear(delta: zg.TextDelta) -> None:
+    def hear(delta: zg.TextDelta) -> None:
         heard.open.set()
 
     await make_tenants(database)
@@ -166,11 +156,9 @@ async def test_answers_are_read_along_while_they_come(
             await service.until(job_id, "running")
             while not service.reads_along(job_id):
                 await anyio.sleep(0.01)
-            async with anyio.create_task_group() as hearing:
-                hearing.start_soon(service.jobs.read_along, job_id, hear)
+            with service.jobs.hearing(job_id, hear):
                 gate.open.set()
                 await heard.open.wait()
-                hearing.cancel_scope.cancel()
 
     told = parsed(answers[0].text)
     deltas = [event for event in told if event["event"] == "message.delta"]

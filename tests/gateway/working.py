@@ -35,6 +35,7 @@ from zg_plugins_builtin.gateway.http.app import SECTIONS, create_app
 from zg_plugins_builtin.gateway.http.cursors import Cursors
 from zg_plugins_builtin.gateway.http.openai import catalogue, completions
 from zg_plugins_builtin.gateway.http.rates import RATES, Rate
+from zg_plugins_builtin.gateway.http.requirements import Authenticator
 from zg_plugins_builtin.gateway.http.services import Services
 from zg_plugins_builtin.gateway.http.settings import HttpSettings
 from zg_plugins_builtin.gateway.identity import tables
@@ -43,7 +44,7 @@ from zg_plugins_builtin.gateway.jobs import Jobs, JobSettings
 from zg_plugins_builtin.gateway.jobs.sharing import Sharing
 from zg_plugins_builtin.gateway.limits import Spending
 
-__all__ = ["EVE", "Bench", "bench", "member"]
+__all__ = ["EVE", "Bench", "TwoTenants", "bench", "member"]
 
 EVE = {"authorization": "Bearer eve"}
 """The headers of somebody who may do everything, in another tenant."""
@@ -178,6 +179,7 @@ async def bench(
     egress: Egress | None = None,
     spending: Spending | None = None,
     sharing: Sharing | None = None,
+    authenticator: Authenticator | None = None,
     **agents: Any,
 ) -> AsyncGenerator[Bench, None]:
     """Open an engine and an application whose jobs are done while it is open."""
@@ -208,7 +210,7 @@ async def bench(
         )
         services = Services(
             settings=HttpSettings(rates=MANY),
-            authenticator=TwoTenants(),
+            authenticator=authenticator or TwoTenants(),
             cursors=Cursors(b"k" * 32),
             **more,
         )

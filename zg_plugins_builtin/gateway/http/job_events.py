@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncGenerator
 from typing import Annotated, Any
 
-import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from fastapi import APIRouter, Header, Query
-from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 import zg_core as zg
 
-from ..errors import CursorGoneError, Fault, GatewayError, InvalidRequestError
+from ..errors import CursorGoneError, Fault, InvalidRequestError
 from ..identity.principals import Principal
 from ..jobs import Job, Jobs
 from ..jobs.following import Following
 from ..jobs.telling import envelope
+from .event_lines import line
+from .event_stream import EventStream, Shared
 from .job_models import JobId
 from .job_routes import Reader
 from .json_body import JsonRoute
 from .services import Services
-from .streams import KEEP_ALIVE, until_unknown
 
 __all__ = ["routes_of"]
-
-_WAITING = 256
 
 
 def routes_of(jobs: Jobs, services: Services) -> APIRouter:
@@ -39,6 +33,7 @@ def routes_of(jobs: Jobs, services: Services) -> APIRouter:
         services: What all routes work with.
     """
     routes = APIRouter(prefix="/api/v1", route_class=JsonRoute, tags=["jobs"])
+    shared = Shared(jobs, services)
 
     @routes.get("/job/{job_id}/events", responses=_RESPONSES)
     async def events(
@@ -65,121 +60,16 @@ def routes_of(jobs: Jobs, services: Services) -> APIRouter:
                     "the job has no event of that number", "begin again at the first"
                 )
             return await _page(jobs, who, job_id, place, limit)
-        reset = None
+        reset = b""
         if last is not None:
             reset, place = _reset(job, last), last
         services.limits.take("stream", f"{who.tid}/{who.actor}")
         if not reset and job.ended and not await jobs.events(who.tid, job_id, place):
             return Response(status_code=204)
         services.streams.check(who.actor)
-        send, receive = anyio.create_memory_object_stream[ServerSentEvent](_WAITING)
-        stream = _Stream(jobs, services, request, who, job_id, place, send, reset)
-
-        async def counted() -> None:
-            with services.streams.counted(who.actor):
-                await stream.run()
-
-        return EventSourceResponse(
-            _parts(receive),
-            data_sender_callable=counted,
-            ping=KEEP_ALIVE,
-            ping_message_factory=lambda: ServerSentEvent(comment="ka", sep="\n"),
-            sep="\n",
-            headers={"cache-control": "no-store"},
-        )
+        return EventStream(shared, request, who, job_id, place, reset)
 
     return routes
-
-
-async def _parts(
-    receive: MemoryObjectReceiveStream[ServerSentEvent],
-) -> AsyncGenerator[ServerSentEvent, None]:
-    async with receive:
-        async for part in receive:
-            yield part
-
-
-class _Stream:
-    """Sends one reader what happens in one job."""
-
-    def __init__(
-        self,
-        jobs: Jobs,
-        services: Services,
-        request: Request,
-        who: Principal,
-        job_id: str,
-        after: int,
-        send: MemoryObjectSendStream[ServerSentEvent],
-        reset: ServerSentEvent | None = None,
-    ) -> None:
-        self._reset = reset
-        self._jobs = jobs
-        self._services = services
-        self._request = request
-        self._who = who
-        self._job_id = job_id
-        self._after = after
-        self._out = send
-        self._following = Following()
-
-    async def run(self) -> None:
-        """Send until the job ends, the service does, or the reader may not read on."""
-        async with self._out:
-            await self._out.send(ServerSentEvent(retry=2000, sep="\n"))
-            if self._reset is not None:
-                await self._out.send(self._reset)
-            async with anyio.create_task_group() as group:
-
-                async def first(work: Any) -> None:
-                    await work()
-                    group.cancel_scope.cancel()
-
-                group.start_soon(self._jobs.read_along, self._job_id, self._say)
-                for work in (self._follow, self._until_stopping, self._until_unknown):
-                    group.start_soon(first, work)
-
-    async def _follow(self) -> None:
-        try:
-            await self._jobs.follow(self._who.tid, self._job_id, 0, self._send)
-        except (GatewayError, zg.JournalError):
-            return  # it was deleted, or cannot be read now: the reader asks again
-        await self._out.send(ServerSentEvent("{}", event="stream.end", sep="\n"))
-
-    async def _send(self, event: zg.Event) -> None:
-        # From the first on, so that the state is told that each event led to.
-        self._following.heed(event)
-        self._following.news.clear()
-        if event.seq <= self._after:
-            return
-        told = envelope(event, self._following)
-        line = json.dumps(told, separators=(",", ":"))
-        await self._out.send(
-            ServerSentEvent(line, event=told["type"], id=str(event.seq), sep="\n")
-        )
-
-    async def _say(self, delta: zg.TextDelta) -> None:
-        """Send a piece of an answer: without a number, since it is not kept."""
-        told = {
-            "v": 1,
-            "type": "message.delta",
-            "job_id": self._job_id,
-            "data": {
-                "step_id": delta.step,
-                "message_id": delta.call_key,
-                "delta": delta.text,
-                "restarted": delta.restarted,
-            },
-        }
-        line = json.dumps(told, separators=(",", ":"))
-        await self._out.send(ServerSentEvent(line, event="message.delta", sep="\n"))
-
-    async def _until_stopping(self) -> None:
-        await self._services.stopping.wait()
-        await self._out.send(ServerSentEvent(retry=500, sep="\n"))
-
-    async def _until_unknown(self) -> None:
-        await until_unknown(self._services, self._request, self._who)
 
 
 def _place(request: Request, after: int | None) -> int:
@@ -208,17 +98,16 @@ async def _last(jobs: Jobs, who: Principal, job_id: str, place: int) -> int | No
     return events[-1].seq if events else 0
 
 
-def _reset(job: Job, last: int) -> ServerSentEvent:
+def _reset(job: Job, last: int) -> bytes:
     """Return what tells a reader where they are."""
-    told = {
+    told: zg.JsonObject = {
         "v": 1,
         "type": "stream.reset",
         "job_id": job.id,
         "data": {"snapshot": job.document(), "resume_after": last},
     }
-    line = json.dumps(told, separators=(",", ":"))
     # Its number is the one that the reader goes on after.
-    return ServerSentEvent(line, event="stream.reset", id=str(last), sep="\n")
+    return line(told, last)
 
 
 async def _page(

@@ -23,6 +23,8 @@ KEEP_ALIVE = 15
 """Seconds after which a stream in which nothing happens says that it is there."""
 _KNOWN_FOR = 30.0
 """Seconds after which it is asked again whether the reader may still read."""
+_AGAIN = 1.0
+"""Seconds between two asks once its time is over: a token is good for a while yet."""
 _OF_ONE = 20
 _OF_ALL = 2_000
 
@@ -74,8 +76,8 @@ async def until_unknown(services: Services, request: Request, who: Principal) ->
     credential = credential_of(request)
     client = request.client
     while True:
-        left = who.expires_at - services.clock.now()
-        await anyio.sleep(max(min(_KNOWN_FOR, left.total_seconds()), 0))
+        left = (who.expires_at - services.clock.now()).total_seconds()
+        await anyio.sleep(min(_KNOWN_FOR, left) if left > 0 else _AGAIN)
         try:
             again = await services.authenticator.authenticate(
                 credential.strip(), client.host if client else None

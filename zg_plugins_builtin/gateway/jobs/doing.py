@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import aclosing
+from functools import partial
 
 import anyio
 
@@ -11,6 +12,7 @@ import zg_core as zg
 
 from ..errors import DatabaseError
 from ..limits import Payer
+from .deltas import without_deltas
 from .desk import Desk
 from .following import Following
 from .rows import row_of
@@ -139,16 +141,19 @@ class Doing:
         known = following.seq
         steward = await self._steward(job_id)
         items = self._desk.engine.stream_run(job_id, deltas=True, steward=steward)
-        async with aclosing(items) as events:
+        tell = partial(self._desk.deltas.tell, job_id)
+        event: zg.Event | None = None
+        async with aclosing(without_deltas(items, tell, self._rests)) as events:
             async for event in events:
-                if isinstance(event, zg.TextDelta):
-                    self._desk.deltas.tell(job_id, event)
-                    continue
                 following.heed(event)
                 due = clock.monotonic() - told >= every and following.seq > known
                 if (following.urgent or due) and not following.ended:
                     seq = following.seq
                     if await self._told(job_id, take, following):
                         told, known = clock.monotonic(), seq
-                if self._stopping and isinstance(event, _RESTS):
-                    raise StoppedError
+        if event is not None and self._rests(event):
+            raise StoppedError
+
+    def _rests(self, event: zg.Event) -> bool:
+        """Tell whether the job is to be left, and little is lost after an event."""
+        return self._stopping and isinstance(event, _RESTS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from typing import Any
 
 import anyio
@@ -280,18 +280,16 @@ class Jobs:
                     )
                 await send(event)
 
-    async def read_along(
-        self, job_id: str, send: Callable[[zg.TextDelta], Awaitable[None]]
-    ) -> None:
-        """Send answers of a job that is done here while they come; never ends.
+    def hearing(
+        self, job_id: str, hear: Callable[[zg.TextDelta], None]
+    ) -> AbstractContextManager[None]:
+        """Have answers of a job that is done here told while they come.
 
         Args:
             job_id: The job, of whoever reads: this looks at no tenant.
-            send: Takes a piece.
+            hear: Takes a piece; it must not take long.
         """
-        with self._desk.deltas.reading(job_id) as deltas:
-            async for delta in deltas:
-                await send(delta)
+        return self._desk.deltas.hearing(job_id, hear)
 
     def ear(self, job_id: str, hear: Callable[[zg.TextDelta], None]) -> Ear:
         """Return what hears a job's answers while they come; see `Deltas.ear`."""
