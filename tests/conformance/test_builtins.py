@@ -19,6 +19,8 @@ from zg_core.testing import (
 )
 from zg_plugins_builtin.providers import anthropic, openai
 
+pytestmark = pytest.mark.heavy
+
 KEY = "sk-canary-7f3a9b-of-no-worth"
 
 

@@ -24,6 +24,8 @@ import zg_core as zg_api
 from zg_core.cli._exactly import exactly
 from zg_core.config import user_file
 
+pytestmark = pytest.mark.heavy
+
 SHOP = '''
     import json
     from pathlib import Path

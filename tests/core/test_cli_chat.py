@@ -22,7 +22,7 @@ from zg_core.config import user_file
 _READY = "\x1b[?12l\x1b[?25h"
 """What shows the cursor again, once the prompt is there."""
 
-pytestmark = pytest.mark.usefixtures("play")
+pytestmark = [pytest.mark.heavy, pytest.mark.usefixtures("play")]
 
 
 def recorded() -> list[zg_api.RunSummary]:

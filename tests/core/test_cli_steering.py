@@ -43,7 +43,7 @@ WAITING = '''
     def zg_register_agents():
         return [zg.AgentSpec(name="gated", factory=Gated)]
 '''
-pytestmark = pytest.mark.usefixtures("play")
+pytestmark = [pytest.mark.heavy, pytest.mark.usefixtures("play")]
 
 
 def run(zg: Caller, *options: str) -> str:

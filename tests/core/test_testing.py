@@ -41,6 +41,8 @@ from zg_core.testing.conformance.arguments import fitting_values
 from zg_core.testing.conformance.base import Conformance, for_any, level
 from zg_core.testing.conformance.timing import stops, within
 
+pytestmark = pytest.mark.heavy
+
 PLUGIN_NAME = "zg_core._pytest_plugin"
 PLUGIN = Path(zg.__file__ or "").parent / "_pytest_plugin.py"
 

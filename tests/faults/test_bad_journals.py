@@ -14,6 +14,8 @@ import pytest
 from calling import Called, Caller
 from faults.judging import check_said, journal, mounted, serving, use
 
+pytestmark = pytest.mark.heavy
+
 RUN = ("run", "x", "--agent", "engineer")
 PAGE = 4096
 

@@ -11,6 +11,8 @@ import pytest
 from calling import Called, Caller
 from faults.judging import check_said, process
 
+pytestmark = pytest.mark.heavy
+
 Gone = Callable[[], AbstractContextManager[int]]
 RUN = ("run", "x", "--agent", "engineer")
 

@@ -12,6 +12,8 @@ from zg_core.errors import PluginError
 from zg_core.scaffold.offering import offering
 from zg_core.scaffold.project import read_project
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture
 def project(zg: Caller, monkeypatch: pytest.MonkeyPatch) -> Path:

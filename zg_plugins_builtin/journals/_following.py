@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 from zg_core import Event, JournalError, Requested, RunStatus, status_after
 
-__all__ = ["PAGE", "ended_by", "status_by"]
+__all__ = ["DONE", "PAGE", "ended_by", "status_by"]
 
+DONE = frozenset({"completed", "degraded"})
+"""The statuses of a run of which nothing is left to do."""
 PAGE = 256
 """How many events whoever follows a run is given at once: a slow one holds no more."""
 

@@ -22,6 +22,7 @@ from zg_core import (
     RunSummary,
 )
 
+from ._following import DONE
 from ._owner import Owner
 
 __all__ = [
@@ -113,7 +114,10 @@ def release_all(file: sqlite3.Connection, owner: str) -> None:
 
 
 def append(file: sqlite3.Connection, entry: Entry) -> None:
-    """Add events to a run, if their writer owns it and they are the next."""
+    """Add events to a run, if their writer owns it and they are the next.
+
+    Nobody owns it any more if nothing of it is left to do.
+    """
     _, first, _ = entry.rows[0]
     fence = (entry.run_id, entry.epoch, entry.owner, first - 1)
     advanced = file.execute(
@@ -125,8 +129,10 @@ def append(file: sqlite3.Connection, entry: Entry) -> None:
         raise _refusal(file, entry)
     file.executemany("INSERT INTO events VALUES (?, ?, ?)", entry.rows)
     if entry.status:
+        freed = ", owner = NULL" if entry.status in DONE else ""
         file.execute(
-            "UPDATE runs SET status = ? WHERE run_id = ?", (entry.status, entry.run_id)
+            f"UPDATE runs SET status = ?{freed} WHERE run_id = ?",
+            (entry.status, entry.run_id),
         )
     for request_id in entry.ended:
         file.execute("DELETE FROM requests WHERE request_id = ?", (request_id,))

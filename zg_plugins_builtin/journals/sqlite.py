@@ -29,15 +29,12 @@ from zg_core import (
 )
 
 from . import _sqlite_rows as rows
-from ._following import PAGE, ended_by, status_by
+from ._following import DONE, PAGE, ended_by, status_by
 from ._owner import Owner
 from ._sqlite_reader import Reader
 from ._sqlite_writer import Writer
 
 __all__ = ["SqliteJournal", "open_journal"]
-
-_DONE = frozenset({"completed", "degraded"})
-"""The statuses of a run that nobody is going to do again."""
 
 
 def open_journal(address: str) -> SqliteJournal:
@@ -90,7 +87,7 @@ class SqliteJournal:
         self._pid = os.getpid()
         self._open_writer: Writer | None = None
         self._open_reader: Reader | None = None
-        self._over: set[str] = set()
+        self._let_go: set[str] = set()
 
     def __repr__(self) -> str:
         return f"SqliteJournal({str(self._path)!r})"
@@ -103,6 +100,7 @@ class SqliteJournal:
 
     async def claim(self, run_id: str) -> int:
         """Become a run's owner; see `Journal.claim`."""
+        self._let_go.discard(run_id)
         writer = self._writer
         owner, epochs = writer.owner, list[int]()
 
@@ -126,18 +124,14 @@ class SqliteJournal:
         return epoch
 
     async def release(self, run_id: str, epoch: int) -> None:
-        """Stop being a run's owner; see `Journal.release`.
-
-        Other processes see it a moment later where nothing is left to do: nobody waits
-        for such a run, and so it is written with whatever is written next.
-        """
+        """Stop being a run's owner; see `Journal.release`."""
+        if run_id in self._let_go:
+            self._let_go.discard(run_id)
+            return
         writer = self._writer
-        work = partial(rows.release, run_id=run_id, epoch=epoch, owner=writer.owner)
-        if run_id in self._over:
-            self._over.discard(run_id)
-            writer.ride(work, ("requests", run_id))
-        else:
-            await writer.do(work, synced=False)
+        await writer.do(
+            lambda file: rows.release(file, run_id, epoch, writer.owner), synced=False
+        )
 
     async def append(
         self, run_id: str, epoch: int, events: Sequence[Event], *, durable: bool = True
@@ -148,10 +142,10 @@ class SqliteJournal:
         writer = self._writer
         entry = _entry(run_id, epoch, events, writer.owner)
         work = partial(rows.append, entry=entry)
-        if entry.status in _DONE:
-            self._over.add(run_id)
         if durable:
             await writer.do(work, ("events", run_id), events=events)
+            if entry.status in DONE:
+                self._let_go.add(run_id)
         else:
             writer.ride(work, ("events", run_id), events)
 
@@ -186,7 +180,6 @@ class SqliteJournal:
         self, *, limit: int = 100, status: RunStatus | None = None
     ) -> list[RunSummary]:
         """Return the latest runs; see `Journal.list`."""
-        await self._settle()
         return await self._reader.look(lambda file: rows.latest(file, limit, status))
 
     async def delete(self, run_id: str) -> None:
@@ -235,18 +228,14 @@ class SqliteJournal:
         self, run_id: str, after: int, most: int = -1
     ) -> tuple[RunStatus, Sequence[Event]]:
         """Return a run's status and its events after a ``seq``, of one moment."""
-        await self._settle()
+        if self._open_writer is not None:
+            await self._open_writer.settle()
 
         def query(file: sqlite3.Connection) -> tuple[RunStatus, Sequence[Event]]:
             status, bodies = rows.read_events(file, run_id, after, most)
             return status, [decode_event(body) for body in bodies]
 
         return await self._reader.look(query)
-
-    async def _settle(self) -> None:
-        """Have all written that was to be written with whatever is next."""
-        if self._open_writer is not None:
-            await self._open_writer.settle()
 
     @property
     def _writer(self) -> Writer:
