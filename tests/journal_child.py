@@ -15,6 +15,31 @@ from zg_core import Journal, RunAccepted, RunBusyError, Step, Workflow
 from zg_core.events import Event, Progressed
 from zg_plugins_builtin.journals.sqlite import SqliteJournal
 
+FORK = """
+import asyncio, os, sys
+from journal_child import accepted, opened, progressed
+from zg_core import JournalError
+
+async def main(place):
+    journal = opened(place, 15.0)
+    await journal.create(accepted("a"))
+    epoch = await journal.claim("a")
+    child = os.fork()
+    if not child:
+        for attempt in (journal.read("a"), journal.claim("a")):
+            try:
+                attempt.send(None)
+            except JournalError as error:
+                print(error.cause, flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+    await journal.append("a", epoch, progressed("a", 2))
+    await journal.close()
+
+asyncio.run(main(sys.argv[1]))
+"""
+"""A program that forks with its journal open, whose child tries to use that."""
+
 
 def accepted(run_id: str, objective: str = "make it") -> RunAccepted:
     return RunAccepted(

@@ -23,7 +23,7 @@ import psycopg
 import pytest
 import uvloop
 from gateway.postgres import programs, restart
-from journal_child import accepted, progressed
+from journal_child import FORK, accepted, progressed
 
 import zg_core as zg
 from zg_core import (
@@ -385,32 +385,6 @@ async def test_many_journals_make_the_tables_at_once(server: str) -> None:
         journal = PostgresJournal(address)
         assert {run.run_id for run in await journal.list()} == run_ids
         await journal.close()
-
-
-FORK = """
-import asyncio, os, sys
-from journal_child import accepted, progressed
-from zg_core import JournalError
-from zg_plugins_builtin.journals.postgres import PostgresJournal
-
-async def main(address):
-    journal = PostgresJournal(address)
-    await journal.create(accepted("a"))
-    epoch = await journal.claim("a")
-    child = os.fork()
-    if not child:
-        for attempt in (journal.read("a"), journal.claim("a")):
-            try:
-                attempt.send(None)
-            except JournalError as error:
-                print(error.cause, flush=True)
-        os._exit(0)
-    os.waitpid(child, 0)
-    await journal.append("a", epoch, progressed("a", 2))
-    await journal.close()
-
-asyncio.run(main(sys.argv[1]))
-"""
 
 
 async def test_a_forked_child_leaves_the_connections_alone(

@@ -23,7 +23,7 @@ from typing import IO
 import anyio
 import journal_child
 import pytest
-from journal_child import accepted, progressed
+from journal_child import FORK, accepted, progressed
 
 from zg_core import (
     CancelRequested,
@@ -661,32 +661,6 @@ async def test_one_process_hears_what_another_writes(
             for seq in (2, 3, 4):
                 print(file=process.stdin, flush=True)
                 assert await anext(events) == progressed("a", seq, text="child")[0]
-
-
-FORK = """
-import asyncio, os, sys
-from journal_child import accepted, progressed
-from zg_core import JournalError
-from zg_plugins_builtin.journals.sqlite import SqliteJournal
-
-async def main(path):
-    journal = SqliteJournal(path)
-    await journal.create(accepted("a"))
-    epoch = await journal.claim("a")
-    child = os.fork()
-    if not child:
-        for attempt in (journal.read("a"), journal.claim("a")):
-            try:
-                attempt.send(None)
-            except JournalError as error:
-                print(error.cause, flush=True)
-        os._exit(0)
-    os.waitpid(child, 0)
-    await journal.append("a", epoch, progressed("a", 2))
-    await journal.close()
-
-asyncio.run(main(sys.argv[1]))
-"""
 
 
 async def test_a_forked_child_leaves_the_file_alone(
