@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
+from _measure import Lap
+
 import zg_core as zg
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "parallel_workflow",
     "plain_workflow",
     "request",
+    "runs",
     "settings",
 ]
 
@@ -171,3 +174,25 @@ async def engine(
     agents = agents or PlainAgents()
     async with zg.Engine.open(agents, config=config, journal=journal) as opened:
         yield opened
+
+
+def runs(
+    workflow: zg.Workflow | str, *, journal: str, before: int = 5
+) -> Callable[[Lap], Awaitable[None]]:
+    """Measure a workflow done again and again in one engine.
+
+    Args:
+        workflow: The workflow, or its name.
+        journal: Where the runs are kept.
+        before: How many are done before any is measured.
+    """
+
+    async def measure(lap: Lap) -> None:
+        async with engine(lap.url, journal) as opened:
+            for _ in range(before):
+                await opened.run(workflow, OBJECTIVE)
+            with lap.timed():
+                for _ in range(lap.count):
+                    await opened.run(workflow, OBJECTIVE)
+
+    return measure

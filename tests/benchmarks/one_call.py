@@ -6,15 +6,14 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
 from _calls import (
-    OBJECTIVE,
     Call,
     anthropic_package,
     anthropic_provider,
     bare_http,
-    engine,
     openai_package,
     openai_provider,
     plain_workflow,
+    runs,
 )
 from _measure import Benchmark, Lap
 
@@ -33,18 +32,7 @@ def calls(
     return measure
 
 
-def runs(*, journal: str) -> Callable[[Lap], Awaitable[None]]:
-    async def measure(lap: Lap) -> None:
-        workflow = plain_workflow(1)
-        async with engine(lap.url, journal) as opened:
-            for _ in range(50):
-                await opened.run(workflow, OBJECTIVE)
-            with lap.timed():
-                for _ in range(lap.count):
-                    await opened.run(workflow, OBJECTIVE)
-
-    return measure
-
+_ONE = plain_workflow(1)
 
 BENCHMARK = Benchmark(
     name="one call",
@@ -55,8 +43,10 @@ BENCHMARK = Benchmark(
         "bare aiohttp": calls(bare_http),
         "the openai package": calls(openai_package),
         "our openai provider": calls(openai_provider),
-        "one plain agent": runs(journal="memory"),
-        "one plain agent, durable": runs(journal="sqlite"),
+        "one plain agent": runs(_ONE, journal="memory", before=50),
+        "one plain agent, durable": runs(
+            plain_workflow(1), journal="sqlite", before=50
+        ),
         "the anthropic package": calls(anthropic_package),
         "our anthropic provider": calls(anthropic_provider),
     },

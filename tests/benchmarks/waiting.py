@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 
-from _calls import OBJECTIVE, Call, bare_http, engine, openai_package, parallel_workflow
+from _calls import Call, bare_http, openai_package, parallel_workflow, runs
 from _measure import Benchmark, Lap
 
 LATENCY = 0.05
@@ -32,19 +32,6 @@ def by_hand(
     return measure
 
 
-def runs(*, plain: bool, journal: str) -> Callable[[Lap], Awaitable[None]]:
-    async def measure(lap: Lap) -> None:
-        workflow = parallel_workflow() if plain else "optimized"
-        async with engine(lap.url, journal) as opened:
-            for _ in range(5):
-                await opened.run(workflow, OBJECTIVE)
-            with lap.timed():
-                for _ in range(lap.count):
-                    await opened.run(workflow, OBJECTIVE)
-
-    return measure
-
-
 BENCHMARK = Benchmark(
     name="four agents at 50 ms a call; wall beyond the ideal 150 ms",
     file=__file__,
@@ -55,10 +42,10 @@ BENCHMARK = Benchmark(
     variants={
         "four calls by bare aiohttp": by_hand(bare_http),
         "four calls by the openai package": by_hand(openai_package),
-        "four plain agents": runs(plain=True, journal="memory"),
-        "four plain agents, durable": runs(plain=True, journal="sqlite"),
-        "the default agents": runs(plain=False, journal="memory"),
-        "the default agents, durable": runs(plain=False, journal="sqlite"),
+        "four plain agents": runs(parallel_workflow(), journal="memory"),
+        "four plain agents, durable": runs(parallel_workflow(), journal="sqlite"),
+        "the default agents": runs("optimized", journal="memory"),
+        "the default agents, durable": runs("optimized", journal="sqlite"),
     },
 )
 

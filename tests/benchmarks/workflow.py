@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from _calls import OBJECTIVE, Call, bare_http, engine, openai_package, plain_workflow
+from _calls import Call, bare_http, openai_package, plain_workflow, runs
 from _measure import Benchmark, Lap
 
 
@@ -51,19 +51,6 @@ def four_calls(
     return measure
 
 
-def runs(*, plain: bool, journal: str) -> Callable[[Lap], Awaitable[None]]:
-    async def measure(lap: Lap) -> None:
-        workflow = plain_workflow() if plain else "sequential"
-        async with engine(lap.url, journal) as opened:
-            for _ in range(5):
-                await opened.run(workflow, OBJECTIVE)
-            with lap.timed():
-                for _ in range(lap.count):
-                    await opened.run(workflow, OBJECTIVE)
-
-    return measure
-
-
 BENCHMARK = Benchmark(
     name="the four-agent workflow",
     file=__file__,
@@ -73,10 +60,10 @@ BENCHMARK = Benchmark(
         "four calls by bare aiohttp": four_calls(bare_http),
         "four calls by bare aiohttp, stored": four_calls(stored_http),
         "four calls by the openai package": four_calls(openai_package),
-        "four plain agents": runs(plain=True, journal="memory"),
-        "four plain agents, durable": runs(plain=True, journal="sqlite"),
-        "the default agents": runs(plain=False, journal="memory"),
-        "the default agents, durable": runs(plain=False, journal="sqlite"),
+        "four plain agents": runs(plain_workflow(), journal="memory"),
+        "four plain agents, durable": runs(plain_workflow(), journal="sqlite"),
+        "the default agents": runs("sequential", journal="memory"),
+        "the default agents, durable": runs("sequential", journal="sqlite"),
     },
 )
 
