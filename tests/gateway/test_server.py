@@ -275,6 +275,34 @@ def test_chunks_that_grow_too_long_are_refused_on_the_way(server: Server) -> Non
     assert b'"payload_too_large"' in answer
 
 
+@pytest.mark.parametrize(
+    "framed",
+    [
+        pytest.param(b"Content-Length: %d\r\n\r\n%s", id="says how long"),
+        pytest.param(
+            b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", id="chunks"
+        ),
+    ],
+)
+def test_who_sends_all_before_reading_still_reads_why_it_is_refused(
+    server: Server, framed: bytes
+) -> None:
+    body = b"[" * 8_000_000
+
+    with connect(server) as client:
+        client.sendall(POST + framed % (len(body), body))
+
+        assert problem(everything(client)) == (413, "payload_too_large")
+
+
+def test_a_refused_body_that_never_comes_is_not_waited_for_long(
+    server: Server,
+) -> None:
+    answer = sent(server, POST + b"Content-Length: 8000000\r\n\r\n[")
+
+    assert problem(answer) == (413, "payload_too_large")
+
+
 def test_a_connection_serves_many_requests_in_a_row(server: Server) -> None:
     last = HEAD + b"Connection: close\r\n\r\n"
 

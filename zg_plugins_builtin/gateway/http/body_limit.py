@@ -15,6 +15,10 @@ __all__ = ["BodyLimit"]
 class BodyLimit:
     """Refuses a body that is too long: at once where it says so, else at that byte.
 
+    Whoever is refused may still be sending, and would find the connection broken
+    before it had read why. So the answer goes out whole, and what still comes is
+    dropped until there is no more, or until the connection has no more patience.
+
     FastAPI has a limit too, which answers in plain text.
     """
 
@@ -32,20 +36,49 @@ class BodyLimit:
             error = PayloadTooLargeError(
                 f"the body is longer than {self._longest} bytes", "send less"
             )
-            await answer(error, scope, {"connection": "close"})(scope, receive, send)
+            refusal = answer(error, scope, {"connection": "close"})
+            await refusal(scope, receive, _Lingering(receive, send))
             return
-        await self._app(scope, self._counting(receive), send)
+        body = _Counted(receive, self._longest)
 
-    def _counting(self, receive: Receive) -> Receive:
-        read = 0
+        async def sent(message: Message) -> None:
+            await (lingering if body.too_long else send)(message)
 
-        async def counted() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > self._longest:
-                # An HTTPException, since FastAPI takes any other for bad JSON.
-                raise HTTPException(413, headers={"connection": "close"})
-            return message
+        lingering = _Lingering(receive, send)
+        await self._app(scope, body, sent)
 
-        return counted
+
+class _Counted:
+    """Hands on a body as long as it is not too long."""
+
+    def __init__(self, receive: Receive, longest: int) -> None:
+        self._receive = receive
+        self._left = longest
+
+    @property
+    def too_long(self) -> bool:
+        return self._left < 0
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self.too_long:
+            # An HTTPException, since FastAPI takes any other for bad JSON.
+            raise HTTPException(413, headers={"connection": "close"})
+        return message
+
+
+class _Lingering:
+    """Sends an answer, and ends it when no more of the request comes."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+
+    async def __call__(self, message: Message) -> None:
+        last = message["type"] == "http.response.body" and not message.get("more_body")
+        await self._send({**message, "more_body": True} if last else message)
+        if last:
+            while (await self._receive()).get("more_body"):
+                pass
+            await self._send({"type": "http.response.body"})
