@@ -21,6 +21,7 @@ from isolation.packages import Bad
 
 each = pytest.mark.parametrize("bad", BAD, ids=str)
 one_of_each_row = {bad.row: bad for bad in reversed(BAD)}.values()
+WAYS = ("option", "variable", "user", "project")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_strictly_anything_wrong_is_an_error_after_all_was_said(
 
 @pytest.mark.parametrize(
     ("bad", "how"),
-    list(zip(BAD, cycle(["option", "variable", "user", "project"]), strict=False)),
+    list(zip(one_of_each_row, cycle(WAYS), strict=False)),
     ids=str,
 )
 @pytest.mark.heavy

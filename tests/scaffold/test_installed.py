@@ -89,7 +89,11 @@ def test_they_are_active(environment: Environment) -> None:
     assert not [plugin["diagnostics"] for plugin in plugins if plugin["diagnostics"]]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    ("environment", "kind"),
+    [("editable", "tool"), *(("wheel", kind) for kind in KINDS)],
+    indirect=["environment"],
+)
 def test_its_tests_pass_untouched_within_a_minute(
     environment: Environment, kind: str
 ) -> None:
