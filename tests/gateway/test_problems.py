@@ -162,6 +162,14 @@ async def test_a_parameter_that_the_route_does_not_know_is_a_fault() -> None:
     ]
 
 
+async def test_a_parameter_that_is_there_twice_is_a_fault() -> None:
+    response = await ask(make_app(), "GET", "/api/v1/notes/1?limit=1&limit=2")
+
+    assert response.status_code == 422
+    (fault,) = response.json()["errors"]
+    assert (fault["parameter"], fault["code"]) == ("limit", "repeated_parameter")
+
+
 async def test_a_route_may_read_parameters_of_one_beginning_itself() -> None:
     class Tagged(JsonRoute):
         query_prefixes = ("tag.",)

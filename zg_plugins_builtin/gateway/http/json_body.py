@@ -7,6 +7,7 @@ twice; what else would be read differently elsewhere is judged here.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from functools import cached_property
 from math import isfinite
@@ -106,24 +107,24 @@ class JsonRoute(APIRoute):
         """Refuse what the route would not look at: a filter misspelt shows too much.
 
         Args:
-            names: The names in the query.
+            names: The names in the query, each as often as it is there.
 
         Raises:
-            InvalidRequestError: If the route does not know one.
+            InvalidRequestError: If the route does not know one, or one is there twice.
         """
-        unknown = [
-            Fault(
-                f"/{name[:100]}", "unknown_parameter", "there is no such one", "query"
-            )
-            for name in dict.fromkeys(names)
-            if name not in self._query_names
-            and not name.startswith(self.query_prefixes)
-        ]
-        if unknown:
+        faults = []
+        for name, times in Counter(names).items():
+            if name.startswith(self.query_prefixes):
+                continue
+            if name not in self._query_names:
+                faults.append(_fault(name, "unknown_parameter", "there is no such one"))
+            elif times > 1:
+                faults.append(_fault(name, "repeated_parameter", "is there twice"))
+        if faults:
             raise InvalidRequestError(
-                "the query has parameters that are not known here",
-                "leave them out, or check how they are written",
-                *unknown[:20],
+                "the query is not one that is known here",
+                "give each parameter once, and check how it is written",
+                *faults[:20],
             )
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -136,6 +137,10 @@ class JsonRoute(APIRoute):
             return await handle(await _with_body(request))
 
         return answer
+
+
+def _fault(name: str, code: str, message: str) -> Fault:
+    return Fault(f"/{name[:100]}", code, message, "query")
 
 
 class _Judged(Request):

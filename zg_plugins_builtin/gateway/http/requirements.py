@@ -102,7 +102,7 @@ class Requirement(HTTPBearer):
             principal.require(self.scope)
         route = scope.get("route")
         if scope["query_string"] and isinstance(route, JsonRoute):
-            route.check_query(request.query_params)
+            route.check_query(n for n, _ in request.query_params.multi_items())
         return principal
 
 
