@@ -207,9 +207,12 @@ def test_a_run_uses_the_workflow(
     assert done["status"] == "completed"
 
 
-def test_what_was_installed_can_be_removed(environment: Environment) -> None:
-    """The last of these tests, since it leaves nothing for others."""
-    shown = environment.zg("plugin", "uninstall", *map(name_of, KINDS))
+def test_what_was_installed_can_be_removed(tmp_path: Path) -> None:
+    environment = Environment.make(tmp_path)
+    agent, tool = (environment.projects[kind] for kind in ("agent", "tool"))
+    environment.zg("plugin", "install", "-e", str(agent), str(build(tool, tmp_path)))
+
+    shown = environment.zg("plugin", "uninstall", *map(name_of, ("agent", "tool")))
 
     assert not [p for p in shown["plugins"] if p["id"].startswith("zg-my-")]
     assert not list((environment.folder / "venv").rglob("zg_my_*.dist-info"))
