@@ -10,7 +10,7 @@ later ones have the same head, until one is refused.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from importlib import import_module
@@ -36,12 +36,13 @@ from ._wire_json import dump_json, load_json
 if TYPE_CHECKING:
     import httpx2
 
-    from ._fast_http import FastClient, Head
+    from ._fast_http import FastClient, Head, Read
 
 __all__ = ["Vendor"]
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
+_A = TypeVar("_A", bound="Read | httpx2.Response")
 _NO_KEY = "none"
 _TIMEOUT_SECONDS = 600.0
 _CONNECT_SECONDS = 10.0
@@ -80,6 +81,13 @@ class _Client(Protocol):
     ) -> httpx2.Response: ...
 
     async def close(self) -> None: ...
+
+
+class _Headed(Protocol):
+    """An answer, of which its headers are looked at."""
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
 
 
 class Vendor:
@@ -122,20 +130,20 @@ class Vendor:
 
     async def ask(self, path: str, body: JsonObject) -> tuple[JsonObject, str | None]:
         """Return the answer to a request, and the vendor's id of the exchange."""
-        response = await self._post(path, body, stream=False)
-        request_id = _request_id(response)
+        answer = await self._answer(path, dump_json(body))
+        request_id = _request_id(answer)
         try:
-            document = load_json(response.content)
+            document = load_json(answer.content)
         except ValueError as error:
-            raise self.errors.unreadable(_what(response, error), request_id) from error
-        return self._object(document, response), request_id
+            raise self.errors.unreadable(_what(answer, error), request_id) from error
+        return self._object(document, answer), request_id
 
     @asynccontextmanager
     async def stream(
         self, path: str, body: JsonObject
     ) -> AsyncGenerator[tuple[AsyncIterator[JsonObject], str | None]]:
         """Ask for a stream; yield its events, to iterate over, and its id."""
-        response = await self._post(path, body, stream=True)
+        response = await self._begun(path, dump_json(body))
         try:
             async with aclosing(self._events(response)) as events:
                 yield events, _request_id(response)
@@ -173,13 +181,26 @@ class Vendor:
         if self._client is not None:
             await self._client.close()
 
-    async def _post(
-        self, path: str, body: JsonObject, *, stream: bool
-    ) -> httpx2.Response:
+    async def _answer(self, path: str, content: bytes) -> Read | httpx2.Response:
         """Send a request; the package makes the first, and later ones are like it."""
-        content, head = dump_json(body), self._heads.get((path, stream))
-        if head is not None:
-            return await self._post_again(head, content, stream=stream)
+        head = self._heads.get((path, False))
+        if head is None:
+            return await self._post(path, content, stream=False)
+        assert self._http is not None
+        return await self._again(self._http.read_again(head, content))
+
+    async def _begun(self, path: str, content: bytes) -> httpx2.Response:
+        """Send a request for a stream, in the same way."""
+        head = self._heads.get((path, True))
+        if head is None:
+            return await self._post(path, content, stream=True)
+        assert self._http is not None
+        return await self._again(self._http.send_again(head, content, stream=True))
+
+    async def _post(
+        self, path: str, content: bytes, *, stream: bool
+    ) -> httpx2.Response:
+        """Send a request as the package makes it, and keep that for later ones."""
         client = await self._open()
         try:
             response = await client.post(
@@ -195,21 +216,18 @@ class Vendor:
         self._heads[path, stream] = self._http.head_of(response.request)
         return response
 
-    async def _post_again(
-        self, head: Head, content: bytes, *, stream: bool
-    ) -> httpx2.Response:
-        """Send what the package made before, with other content."""
+    async def _again(self, sent: Awaitable[_A]) -> _A:
+        """Return the answer to what the package made before, with other content."""
         import httpx2
 
-        assert self._http is not None
         try:
-            response = await self._http.send_again(head, content, stream=stream)
+            answer = await sent
         except httpx2.HTTPError as error:
             raise self.errors.of_transport(error) from self.errors.fit(error)
-        if response.is_success:
-            return response
-        self._heads.clear()  # whatever is wrong, the package is asked anew
-        raise self.errors.of_response(response)
+        if isinstance(answer, httpx2.Response) and not answer.is_success:
+            self._heads.clear()  # whatever is wrong, the package is asked anew
+            raise self.errors.of_response(answer)
+        return answer
 
     async def _events(
         self, response: httpx2.Response
@@ -262,12 +280,12 @@ class Vendor:
             self._object(event.get("response"), response)  # which has the error
         return event
 
-    def _object(self, document: Json, response: httpx2.Response) -> JsonObject:
+    def _object(self, document: Json, answer: _Headed) -> JsonObject:
         """Refuse what is no JSON object, or tells of an error."""
         if not isinstance(document, dict):
-            raise self.errors.unreadable("it is no object", _request_id(response))
+            raise self.errors.unreadable("it is no object", _request_id(answer))
         if document.get("error") or document.get("type") == "error":
-            raise self.errors.of_stream(document, response.headers)
+            raise self.errors.of_stream(document, answer.headers)
         return document
 
     async def _open(self) -> _Client:
@@ -350,13 +368,13 @@ def _response_type() -> type[httpx2.Response]:
     return httpx2.Response
 
 
-def _request_id(response: httpx2.Response) -> str | None:
-    return response.headers.get("x-request-id") or response.headers.get("request-id")
+def _request_id(answer: _Headed) -> str | None:
+    return answer.headers.get("x-request-id") or answer.headers.get("request-id")
 
 
-def _what(response: httpx2.Response, why: object) -> object:
+def _what(answer: _Headed, why: object) -> object:
     """Say what an answer is that should be something else, such as a login page."""
-    said: str = response.headers.get("content-type", "").partition(";")[0]
+    said: str = answer.headers.get("content-type", "").partition(";")[0]
     return f"it is {said}" if "html" in said else why
 
 
