@@ -93,14 +93,24 @@ def _encoded(event: Event) -> bytes:
     if isinstance(event, UnknownEvent):
         place = {"seq": event.seq, "at": event.at, "run_id": event.run_id}
         return to_json({"type": event.type, **event.data, **place})
-    kind = _adapter(type(event))
-    try:
-        fields: bytes = kind.dump_json(event, warnings="error")
-    except PydanticSerializationError:  # a list for a tuple is as good, and a 5 is not
-        fields = kind.dump_json(event, warnings=False)
-        if problem := _unreadable(kind, fields):
-            raise ValueError(problem) from None
+    fields = _written(_adapter(type(event)), event)
     return b'{"type":"%b",%b' % (type(event).__name__.encode(), fields[1:])
+
+
+def _written(kind: TypeAdapter[Any], record: object) -> bytes:
+    """Return a record as JSON.
+
+    Raises:
+        ValueError: If there is no JSON for it, or it could not be read again; but a
+            word that is none of those which its type allows is written as it is.
+    """
+    try:
+        return kind.dump_json(record, warnings="error")
+    except PydanticSerializationError:  # a list for a tuple is as good, and a 5 is not
+        written = kind.dump_json(record, warnings=False)
+        if problem := _unreadable(kind, written):
+            raise ValueError(problem) from None
+        return written
 
 
 def decode_event(line: bytes | str) -> Event:
@@ -141,20 +151,22 @@ def _parsed(line: bytes | str) -> Any:
         return json.loads(line)
 
 
-def misfit(kind: type, record: object) -> str:
+def misfit(kind: type, record: object, *, words_fit: bool = False) -> str:
     """Say why a record could not be read again once it is written.
 
     Args:
         kind: What it is to be.
         record: The record, whose fields may hold anything.
+        words_fit: Whether each word in it is known to be one that its type allows,
+            which otherwise only reading it again finds out.
 
     Returns:
         What is wrong with it; empty if nothing is.
     """
+    adapter = _adapter(kind)
     try:
-        return _unreadable(
-            _adapter(kind), _adapter(kind).dump_json(record, warnings=False)
-        )
+        written = _written(adapter, record)
+        return "" if words_fit else _unreadable(adapter, written)
     except (ValueError, RecursionError) as error:
         return str(error)
 

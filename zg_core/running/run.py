@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -210,7 +211,9 @@ async def _until_stopped(scope: RunScope, since: int) -> None:
             if scope.guarding:
                 await _check_objective(scope.guarding, recorder.state)
             await _choose_agents(scope)
-            _Steps(scope, tasks, heeding.cancel).begin()
+            await _Steps(scope, tasks).do_all()
+            # Not by this task, which anyio would describe at some length each time.
+            asyncio.get_running_loop().call_soon(heeding.cancel)
         finished = outcome(recorder.state)
         if finished is not None and not recorder.state.cancel_requested:
             await recorder.record(finished)
@@ -250,38 +253,52 @@ def time_limit(seconds: float | None, gate: Gate) -> Iterator[None]:
 class _Steps:
     """The steps of a run, each begun as soon as what it needs is there.
 
+    Whoever has done a step goes on with the first that is ready then, and has tasks do
+    the others: where one follows another, there is no task but the run's own.
+
     Args:
         scope: The run.
-        tasks: What they are done in.
-        done: Called when none is under way and none can begin.
+        tasks: What steps are done in beside the run's own task.
     """
 
-    def __init__(
-        self, scope: RunScope, tasks: TaskGroup, done: Callable[[], None]
-    ) -> None:
+    def __init__(self, scope: RunScope, tasks: TaskGroup) -> None:
         self._scope = scope
         self._tasks = tasks
-        self._done = done
         self._begun: set[str] = set()
-        self._under_way = 0
+        self._others = 0
+        self._done: anyio.Event | None = None
 
-    def begin(self) -> None:
-        """Begin those that are ready."""
+    async def do_all(self) -> None:
+        """Do them, until none is under way and none can begin."""
+        await self._do(self._ready())
+        if self._others:
+            self._done = anyio.Event()
+            await self._done.wait()
+
+    async def _do(self, steps: list[Step]) -> None:
+        """Do the first of some steps, have the others done beside it, and go on."""
+        while steps:
+            first, *others = steps
+            for step in others:
+                self._others += 1
+                self._tasks.start_soon(self._do_beside, step)
+            with self._scope.gate.work():
+                await run_step(self._scope, first)
+            steps = self._ready()
+
+    async def _do_beside(self, step: Step) -> None:
+        await self._do([step])
+        self._others -= 1
+        if self._done is not None and not self._others:
+            self._done.set()
+
+    def _ready(self) -> list[Step]:
+        """Return the steps that can begin, and count them as begun."""
         state = self._scope.recorder.state
-        for step in ready(state):
-            path = state.steps[step.name].path
-            if path not in self._begun:
-                self._begun.add(path)
-                self._under_way += 1
-                self._tasks.start_soon(self._do, step)
-        if not self._under_way:
-            self._done()
-
-    async def _do(self, step: Step) -> None:
-        with self._scope.gate.work():
-            await run_step(self._scope, step)
-        self._under_way -= 1
-        self.begin()
+        paths = {state.steps[step.name].path: step for step in ready(state)}
+        found = [step for path, step in paths.items() if path not in self._begun]
+        self._begun |= paths.keys()
+        return found
 
 
 async def _check_objective(guarding: Guarding, state: RunState) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from math import inf
 from operator import attrgetter
-from typing import Self
+from typing import Self, get_args
 
 import anyio
 
 from .._codec import misfit
 from .._prices import Most, Rates, rates_of
 from ..errors import LimitError, ProviderResponseError
-from ..models import Request, Response
+from ..messages import Message, Part, Role
+from ..models import Request, Response, StopReason
 from ..stewards import Expense, Reserved, Steward
 from ..usage import Usage
 from .asking import Link
@@ -26,6 +27,13 @@ _USUAL_OUTPUT = 4096
 _LEAST_OUTPUT = 256
 """Output tokens below which a limit does not cut what a call may write."""
 
+_STOP_REASONS, _ROLES = get_args(StopReason), get_args(Role)
+_KINDS = {
+    part: field.default
+    for part in get_args(Part)
+    for field in fields(part)
+    if field.name == "kind"
+}
 _COUNTS = attrgetter(*(field.name for field in fields(Usage)))
 
 
@@ -233,13 +241,27 @@ def _check(link: Link, response: Response) -> None:
     usage, cost = response.usage, response.cost_usd
     if not _can_be(usage, cost):
         problem = f"counted what cannot be: {usage!r:.200}, cost {cost!r:.40}"
-    elif misfitting := misfit(Response, response):
+    elif misfitting := misfit(Response, response, words_fit=_words_fit(response)):
         problem = f"answered what is no answer: {misfitting}"
     else:
         return
     raise ProviderResponseError(
         f"the provider of {link.name} {problem}",
         "update its plugin, or name another model",
+    )
+
+
+def _words_fit(response: Response) -> bool:
+    message = response.message
+    return (
+        response.stop_reason in _STOP_REASONS
+        and isinstance(message, Message)
+        and message.role in _ROLES
+        and isinstance(message.parts, tuple)
+        and all(
+            type(part) in _KINDS and part.kind == _KINDS[type(part)]
+            for part in message.parts
+        )
     )
 
 
