@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, TypeVar
 
@@ -32,6 +32,7 @@ __all__ = [
     "Question",
     "RunState",
     "StepState",
+    "total_of",
     "updated",
 ]
 
@@ -71,6 +72,9 @@ class ModelState:
             micros=self.micros + other.micros,
             replayed=self.replayed + other.replayed,
         )
+
+
+_NOTHING = ModelState()
 
 
 @dataclass(frozen=True, kw_only=True)  # no slots: see `updated`
@@ -125,7 +129,7 @@ class StepState:
     @property
     def total(self) -> ModelState:
         """What all models did for it."""
-        return sum(self.spent.values(), ModelState())
+        return total_of(self.spent.values())
 
     @property
     def usage(self) -> Usage:
@@ -217,7 +221,7 @@ class RunState:
     @property
     def usage(self) -> Usage:
         """What all steps spent."""
-        return sum((step.usage for step in self.steps.values()), Usage())
+        return total_of(d for s in self.steps.values() for d in s.spent.values()).usage
 
     @property
     def calls(self) -> int:
@@ -262,6 +266,12 @@ class RunState:
         limits = next(steps, Limits())
         own = self.own_step_limits.get(name)
         return limits if own is None else own | limits
+
+
+def total_of(each: Iterable[ModelState]) -> ModelState:
+    """Return what models did together: what is the only one is not added to nothing."""
+    left = iter(each)
+    return sum(left, next(left, _NOTHING))
 
 
 S = TypeVar("S", StepState, RunState)

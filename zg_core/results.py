@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ._json import Json, JsonObject
 from ._machine import ModelState, RunState, StepState
+from ._run_state import total_of
 from ._step_paths import ROUTE
 from .events import ErrorInfo, RouteChosen, RunStatus
 from .questions import OpenQuestion, open_questions
@@ -235,7 +236,7 @@ def result_of(state: RunState) -> RunResult:
     """Return a run's state as its result."""
     accepted = state.accepted
     spent = state.spent
-    total = sum(spent.values(), ModelState())
+    total = total_of(spent.values())
     steps = {
         name: _step_result(step, state.step_limits(name))
         for name, step in state.steps.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -115,7 +116,7 @@ async def accept(
     earlier = await _earlier(options.follows, journal)
     spoken = await _earlier(options.continues, journal)
     folder = options.out or (spoken and spoken.out)
-    out = Path(folder or f"{config.out}/{run_id}").absolute()
+    out = _absolute(folder or f"{config.out}/{run_id}")
     given = {_INPUTS + name: content for name, content in files.items()}
     if earlier is not None:
         given = {**_results_of(earlier), **given}
@@ -143,6 +144,11 @@ async def accept(
     accepted = secrets.redact_record(accepted)
     await begin(accepted, given, journal)
     return accepted
+
+
+def _absolute(folder: str) -> Path:
+    """Return a folder from the root on: what `Path.absolute` does in one go."""
+    return Path(os.path.join(os.getcwd(), folder))  # noqa: PTH109, PTH118
 
 
 def _check_approve(options: RunOptions) -> None:

@@ -10,14 +10,11 @@ answer at once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import (
-    AbstractAsyncContextManager,
-    AbstractContextManager,
-    contextmanager,
-)
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
+from types import TracebackType
 
 import anyio
 
@@ -92,34 +89,22 @@ class Gate:
                 await self._news.wait()
         return done()
 
-    @contextmanager
     def limit(
         self, seconds: float | None, whose: str | None = None
-    ) -> Iterator[TimeLimit]:
+    ) -> AbstractContextManager[TimeLimit]:
         """Cancel what takes longer than this; what rests takes no time.
 
         Args:
             seconds: How long it may take.
             whose: As in `TimeLimit`.
         """
-        part = self._here()
-        limit = TimeLimit(seconds, whose)
-        with limit.scope:
-            part.clocks.append(limit)
-            self.limits.append(limit)
-            if not part.resting:
-                limit.go()
-            try:
-                yield limit
-            finally:
-                self.limits.remove(limit)
-                part.clocks.remove(limit)
+        return _Limited(self, TimeLimit(seconds, whose))
 
     @property
     def seconds_left(self) -> float:
         """The seconds until the first of the limits that others may change."""
         lefts = [math.inf]
-        part: _Part | None = self._here()
+        part: _Part | None = self.here()
         while part is not None:
             lefts += [clock.left for clock in part.clocks if clock.whose is not None]
             part = part.above
@@ -128,7 +113,7 @@ class Gate:
     @property
     def committed(self) -> bool:
         """Whether a call is under way that must not be cut off on purpose."""
-        part: _Part | None = self._here()
+        part: _Part | None = self.here()
         while part is not None and not part.committed:
             part = part.above
         return part is not None
@@ -168,7 +153,7 @@ class Gate:
 
     # -- The tree --------------------------------------------------------------------
 
-    def _here(self) -> _Part:
+    def here(self) -> _Part:
         """Return the innermost part that we are in."""
         part = _PART.get()
         while part is not None and part.over:
@@ -180,7 +165,7 @@ class Gate:
     ) -> _Part:
         return _Part(
             gate=self,
-            above=self._here(),
+            above=self.here(),
             held=held,
             committed=committed,
             parked=parked,
@@ -189,7 +174,8 @@ class Gate:
     def moved(self) -> None:
         """Note that something began or ended."""
         self._moves += 1
-        self._look()
+        if self._root.resting or self._state().pause_requested:
+            self._look()
 
     def _look(self) -> None:
         """Begin to put the run aside, if it may rest now."""
@@ -227,7 +213,8 @@ class _Part:
     def __enter__(self) -> None:
         if self.above is not None:
             self.above.below.add(self)
-            self.above.look()
+            if self.parked or self.above.resting:
+                self.above.look()
         self._token = _PART.set(self)
         self.gate.moved()
 
@@ -237,7 +224,8 @@ class _Part:
         self.over = True
         if self.above is not None:
             self.above.below.discard(self)
-            self.above.look()
+            if self.above.below or self.above.resting:
+                self.above.look()
         self.gate.moved()
 
     def __post_init__(self) -> None:
@@ -262,6 +250,34 @@ class _Part:
         if self.below:
             return all(part.may_be_cut for part in self.below)
         return self.parked or not self.held
+
+
+@dataclass(slots=True, eq=False)
+class _Limited:
+    """Something whose time is limited."""
+
+    gate: Gate
+    limit: TimeLimit
+    _part: _Part = field(init=False)
+
+    def __enter__(self) -> TimeLimit:
+        self._part = self.gate.here()
+        self.limit.scope.__enter__()
+        self._part.clocks.append(self.limit)
+        self.gate.limits.append(self.limit)
+        if not self._part.resting:
+            self.limit.go()
+        return self.limit
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        self.gate.limits.remove(self.limit)
+        self._part.clocks.remove(self.limit)
+        return self.limit.scope.__exit__(kind, error, traceback)
 
 
 @dataclass(slots=True, eq=False)

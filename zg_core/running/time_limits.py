@@ -60,7 +60,7 @@ class TimeLimit:
         self._aim()
 
     def _aim(self) -> None:
-        if self.seconds is None or self._since is None:
-            self.scope.deadline = math.inf
-        else:
+        if self.seconds is not None and self._since is not None:
             self.scope.deadline = self._since + self.seconds - self._took
+        elif self.scope.deadline != math.inf:
+            self.scope.deadline = math.inf
