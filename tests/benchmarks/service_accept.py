@@ -12,6 +12,7 @@ import sqlite3
 import uuid
 from contextlib import ExitStack
 
+import psycopg
 from _client import Answer, Connection, Load, quantile
 from _server import Service, postgresql, serve
 
@@ -59,15 +60,18 @@ def _measure(service: Service, at_once: int, count: int) -> None:
     )
 
 
-def _check(service: Service, expected: int) -> None:
+def _check(service: Service, address: str | None, expected: int) -> None:
     """See that each accepted job is there once, in the database and in the journal."""
-    with sqlite3.connect(service.folder / "runs.db") as journal:
-        runs = journal.execute("SELECT count(*) FROM runs").fetchone()[0]
-    assert runs == expected, (runs, expected)
-    if (path := service.folder / "gateway/gateway.db").exists():
-        with sqlite3.connect(path) as database:
-            jobs = database.execute("SELECT count(*) FROM jobs").fetchone()[0]
-        assert jobs == expected, (jobs, expected)
+    if address is not None:  # both are in one
+        with psycopg.connect(address) as database:
+            jobs = database.execute("SELECT count(*) FROM jobs").fetchone()
+            runs = database.execute("SELECT count(*) FROM zg_journal_runs").fetchone()
+    else:
+        with sqlite3.connect(service.folder / "gateway/gateway.db") as file:
+            jobs = file.execute("SELECT count(*) FROM jobs").fetchone()
+        with sqlite3.connect(service.folder / "runs.db") as file:
+            runs = file.execute("SELECT count(*) FROM runs").fetchone()
+    assert jobs == runs == (expected,), (jobs, runs, expected)
 
 
 def main() -> None:
@@ -91,7 +95,7 @@ def main() -> None:
             )
             for at_once, count in CASES:
                 _measure(service, at_once, count)
-            _check(service, sum(count for _, count in CASES))
+            _check(service, address, sum(count for _, count in CASES))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ import asyncio
 import json
 import statistics
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from _client import Connection, Load, quantile
 from _measure import Row, show
-from _server import PASSWORD, Process, Service, plain, serve
+from _server import PASSWORD, Process, Service, plain, postgresql, serve
 
 COUNT = 4000
 CONNECTIONS = 64
@@ -53,13 +54,22 @@ def main() -> None:
     """Measure the variants in turn, as often as asked, and print the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeat", type=int, default=5)
-    show(run(parser.parse_args().repeat))
+    parser.add_argument("--database", choices=("sqlite", "postgresql"))
+    given = parser.parse_args()
+    with ExitStack() as stack:
+        address = None
+        if given.database == "postgresql":
+            address = stack.enter_context(postgresql())
+            if address is None:
+                print("PostgreSQL is not installed")
+                return
+        show(run(given.repeat, address))
 
 
-def run(repeat: int = 5) -> list[Row]:
+def run(repeat: int = 5, database: str | None = None) -> list[Row]:
     """Measure, and return a row for each variant."""
     bare = Path(__file__).parent / "_bare.py"
-    with serve(users=1, password=True) as service:
+    with serve(users=1, password=True, database=database) as service:
         job = asyncio.run(_job(service))
         path = f"/api/v1/job/{job['job_id']}"
         token = asyncio.run(_token(service))
