@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -224,8 +225,16 @@ def digest(value: object) -> str:
 
     Canonical is: keys sorted, no spaces, ASCII; equal records have equal digests.
     """
+    return _digest_of_text(value) if type(value) is str else _digest_of(value)
+
+
+def _digest_of(value: object) -> str:
     text = _CANONICAL.encode(dump(value))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+_digest_of_text = lru_cache(maxsize=64)(_digest_of)
+"""Of what is asked by the same words each time, such as what remains."""
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))

@@ -143,7 +143,7 @@ class Names:
 
 
 def _renamed(message: Message, names: dict[str, str]) -> Message:
-    if not message.tool_calls:
+    if not any(isinstance(part, ToolCall) for part in message.parts):
         return message
     parts = (
         replace(part, name=names.get(part.name) or part.name.replace(":", "_"))

@@ -18,8 +18,8 @@ from ..errors import (
     RateLimitError,
 )
 from ..events import ModelAnswered, ModelCalled, ModelFailed
-from ..models import Request, Response
-from .asking import Ask, Link, offer_tools, shown, sighted
+from ..models import Request, Response, ToolDefinition
+from .asking import Ask, Link, Names, offer_tools, shown, sighted
 from .failing import is_ours
 from .guarding import Guarding
 from .recorder import TextDelta, error_info
@@ -54,6 +54,9 @@ class ModelCalls:
         self._calls = calls
         self._plugin = plugin
         self._model = model
+        self._offers: dict[
+            tuple[str, ...], tuple[Names, tuple[ToolDefinition, ...]]
+        ] = {}
 
     def chain(self, model: str | None) -> tuple[Link, ...]:
         """Return the models to try, in order.
@@ -86,7 +89,7 @@ class ModelCalls:
     async def _answer(
         self, ask: Ask, on_text: Callable[[str], None] | None
     ) -> Response:
-        names, tools = offer_tools(ask.tools, self._scope.host, plugin=self._plugin)
+        names, tools = self._offered(ask.tools)
         request = shown(ask, names, tools)
         key = self._calls.key(request)
         known = self._calls.model(key)
@@ -102,6 +105,15 @@ class ModelCalls:
             elif on_text and known.text:
                 on_text(known.text)
         return names.incoming(known)
+
+    def _offered(
+        self, tools: tuple[str, ...]
+    ) -> tuple[Names, tuple[ToolDefinition, ...]]:
+        """Return tools as a model is shown them, the same for each turn of an agent."""
+        if tools not in self._offers:
+            offered = offer_tools(tools, self._scope.host, plugin=self._plugin)
+            self._offers[tools] = offered
+        return self._offers[tools]
 
     def _able(self, ask: Ask, request: Request) -> tuple[Link, ...]:
         """Return the models to try, each with what it needs to answer as asked."""
