@@ -276,6 +276,41 @@ async def test_what_is_not_plain_goes_the_long_way() -> None:
         await client.get(server.url)
 
 
+@pytest.mark.parametrize(
+    ("told", "id_"),
+    [
+        pytest.param(b"req_1", "req_1", id="plain"),
+        pytest.param(b"req_\xff\xe9", "req_\u00ff\u00e9", id="no UTF-8"),
+        pytest.param(f"req_{KEY}".encode(), "req_[key]", id="with the key"),
+    ],
+)
+async def test_a_request_id_is_the_same_however_its_answer_is_read(
+    told: bytes, id_: str
+) -> None:
+    said = (
+        b'{"choices": [{"message": {"role": "assistant", "content": "Hello."},'
+        b' "finish_reason": "stop"}]}'
+    )
+    head = b"HTTP/1.1 200 OK\r\nX-Request-Id: %b\r\nContent-Length: %d\r\n\r\n"
+
+    async def serve(reader: StreamReader, writer: StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError):
+            while asked := await reader.readuntil(b"\r\n\r\n"):
+                length = asked.lower().partition(b"content-length: ")[2].split()[0]
+                await reader.readexactly(int(length))
+                writer.write(head % (told, len(said)) + said)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        provider = make("openai", base_url=f"http://127.0.0.1:{port}/v1", api_key=KEY)
+        answers = [await provider.complete(ASKED) for _ in range(3)]
+        await provider.close()
+
+    assert [answer.request_id for answer in answers] == [id_] * 3
+
+
 async def test_a_connection_that_takes_too_long_is_given_up() -> None:
     timeout = httpx2.Timeout(5, connect=0.001)
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -156,25 +156,25 @@ class _Sender(httpx2.AsyncBaseTransport):
         self, answer: aiohttp.ClientResponse, request: httpx2.Request, **body: Any
     ) -> httpx2.Response:
         """Return an answer in httpx2's words."""
-        headers = [h for h in answer.raw_headers if h[0].lower() not in _UNPACKED]
-        if self._repeats_key(answer):
-            headers = self._without_key(headers)
+        headers = [
+            (name, value)
+            for name, value in self._told(answer)
+            if name.lower() not in _UNPACKED
+        ]
         return httpx2.Response(answer.status, headers=headers, request=request, **body)
 
     def headers(self, answer: aiohttp.ClientResponse) -> Mapping[str, str]:
         """Return the headers of an answer, by their names in any case."""
-        if self._repeats_key(answer):
-            return httpx2.Headers(self._without_key(answer.raw_headers))
-        return answer.headers
+        told = self._told(answer)
+        if told is answer.raw_headers and all(value.isascii() for _, value in told):
+            return answer.headers
+        return httpx2.Headers(list(told))  # which finds out what text they are
 
-    def _repeats_key(self, answer: aiohttp.ClientResponse) -> bool:
-        key = self._key
-        return key is not None and any(key in v for _, v in answer.raw_headers)
-
-    def _without_key(
-        self, headers: Iterable[tuple[bytes, bytes]]
-    ) -> list[tuple[bytes, bytes]]:
-        key = self._key or b""
+    def _told(self, answer: aiohttp.ClientResponse) -> Sequence[tuple[bytes, bytes]]:
+        """Return the headers of an answer, without the key."""
+        headers, key = answer.raw_headers, self._key
+        if key is None or not any(key in value for _, value in headers):
+            return headers
         return [(name, value.replace(key, b"[key]")) for name, value in headers]
 
     def head_of(self, request: httpx2.Request) -> Head:
