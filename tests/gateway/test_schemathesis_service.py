@@ -59,7 +59,7 @@ def test_whatever_is_sent_is_answered_as_described(
             @settings(
                 max_examples=12,
                 deadline=None,
-                derandomize=True,  # chance would find what the change did not do
+                derandomize=True,  # so that a change does not fail by luck
                 suppress_health_check=list(HealthCheck),
                 report_multiple_bugs=False,
             )

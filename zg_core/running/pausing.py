@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
-from types import TracebackType
+from typing import Any
 
 import anyio
 
@@ -269,15 +269,10 @@ class _Limited:
             self.limit.go()
         return self.limit
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
+    def __exit__(self, *raised: Any) -> bool:
         self.gate.limits.remove(self.limit)
         self._part.clocks.remove(self.limit)
-        return self.limit.scope.__exit__(kind, error, traceback)
+        return self.limit.scope.__exit__(*raised)
 
 
 @dataclass(slots=True, eq=False)

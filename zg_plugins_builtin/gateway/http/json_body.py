@@ -122,8 +122,8 @@ class JsonRoute(APIRoute):
                 faults.append(_fault(name, "repeated_parameter", "is there twice"))
         if faults:
             raise InvalidRequestError(
-                "the query is not one that is known here",
-                "give each parameter once, and check how it is written",
+                "the query has a parameter that is not known here, or has one twice",
+                "give each once, and check how it is written",
                 *faults[:20],
             )
 
