@@ -5,6 +5,8 @@ One file, since it is one class, whose promises lean on each other.
 
 from __future__ import annotations
 
+import contextvars
+import gc
 from typing import Any
 
 import anyio
@@ -13,6 +15,7 @@ import pytest
 from offering import Offering, ask, flow, say
 
 import zg_core as zg
+from zg_core._run_state import RunState
 from zg_core.testing import ScriptedProvider
 
 pytestmark = pytest.mark.anyio
@@ -632,3 +635,22 @@ async def test_a_run_records_what_the_user_put_in_the_place_of_what_and_trusts()
         "allowlist",
     )
     assert result.output == "b"
+
+
+async def test_what_a_run_leaves_behind_does_not_keep_what_it_said() -> None:
+    # As a connection that is kept for others: with the context it was made in.
+    left: list[contextvars.Context] = []
+
+    async def leaving(_ctx: zg.Context) -> zg.Reply:
+        left.append(contextvars.copy_context())
+        return zg.Reply(output="something long")
+
+    async with zg.Engine.open(
+        Offering(a=leaving), journal="memory", discover=False
+    ) as engine:
+        await engine.run(flow("a"), "x", run_id="left")
+        gc.collect()
+        states = [known for known in gc.get_objects() if isinstance(known, RunState)]
+
+    assert left
+    assert not [state for state in states if state.accepted.run_id == "left"]

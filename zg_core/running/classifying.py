@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 
 from .._memory_journal import MemoryJournal
@@ -22,6 +22,7 @@ from ..results import RunResult, result_of
 from ..workflows import RunOptions, Step, Workflow
 from .context import asks_in_context
 from .guarding import guards
+from .pausing import Gate
 from .recorder import Recorder, timestamp
 from .routing import answer, choice, route
 from .run import scope_of, time_limit
@@ -136,8 +137,11 @@ async def classifying(
             listener=None,
         )
         enabled = guards(config, host)
-        scope = scope_of(pen, (accepted,), config, host, enabled, traffic, None, drill)
-        with time_limit(config.limits.seconds, scope.gate):
+        gate = Gate(lambda: pen.state)
+        scope = scope_of(
+            pen, (accepted,), config, host, enabled, traffic, None, drill, gate
+        )
+        with closing(gate), time_limit(config.limits.seconds, scope.gate):
             yield Classifying(scope)
 
 

@@ -42,9 +42,9 @@ class Gate:
     def __init__(
         self, state: Callable[[], RunState], *, attended: bool = False
     ) -> None:
-        self._state = state
+        self._state: Callable[[], RunState] | None = state
         self._attended = attended
-        self._root = _Part(gate=self, above=None)
+        self._root = _Part()
         self._news = anyio.Event()
         self._moves = 0
         self._settling = False
@@ -68,7 +68,7 @@ class Gate:
 
     async def open(self) -> None:
         """Return, unless the run is to be put aside."""
-        if self._state().pause_requested and not self.committed:
+        if self._pause_requested and not self.committed:
             with self._part(parked=True):
                 await anyio.sleep_forever()
 
@@ -136,20 +136,36 @@ class Gate:
         try:
             while self._can_rest():
                 moves = self._moves
-                if not self._state().pause_requested:
+                if not self._pause_requested:
                     await anyio.sleep(_SETTLE)
                 if moves == self._moves and self._can_rest():
-                    questions = len(self._state().questions)
-                    self.reason = self.reason or waits_for(questions)
+                    self.reason = self.reason or waits_for(self._questions)
                     return True
             return False
         finally:
             self._settling = False
 
     def _can_rest(self) -> bool:
-        if self._state().pause_requested:
+        if self._pause_requested:
             return self._root.may_be_cut
         return self._root.resting and not self._attended
+
+    @property
+    def _pause_requested(self) -> bool:
+        return self._state is not None and self._state().pause_requested
+
+    @property
+    def _questions(self) -> int:
+        return 0 if self._state is None else len(self._state().questions)
+
+    def close(self) -> None:
+        """Let go of the run, which has ended.
+
+        Whatever began in it has a context of it, and may outlive it: a connection that
+        it opened is kept for others, and what a run said must not be kept with it.
+        """
+        self._state = None
+        self.at_rest = _nothing
 
     # -- The tree --------------------------------------------------------------------
 
@@ -174,7 +190,7 @@ class Gate:
     def moved(self) -> None:
         """Note that something began or ended."""
         self._moves += 1
-        if self._root.resting or self._state().pause_requested:
+        if self._root.resting or self._pause_requested:
             self._look()
 
     def _look(self) -> None:
@@ -189,7 +205,8 @@ class _Part:
     """A part of what goes on in a run.
 
     Attributes:
-        above: What it is a part of.
+        gate: What its calls pass; `None` of the run itself, which nobody enters.
+        above: What it is a part of; `None` of the run itself.
         held: Whether cutting it off loses something.
         committed: Whether it must go on to its end, and all that it calls.
         parked: Whether it waits.
@@ -199,8 +216,8 @@ class _Part:
         over: Whether it has ended.
     """
 
-    gate: Gate
-    above: _Part | None
+    gate: Gate | None = None
+    above: _Part | None = None
     held: bool = False
     committed: bool = False
     parked: bool = False
@@ -211,21 +228,24 @@ class _Part:
     _token: Token[_Part | None] | None = None
 
     def __enter__(self) -> None:
-        if self.above is not None:
-            self.above.below.add(self)
-            if self.parked or self.above.resting:
-                self.above.look()
+        assert self.gate is not None
+        assert self.above is not None
+        self.above.below.add(self)
+        if self.parked or self.above.resting:
+            self.above.look()
         self._token = _PART.set(self)
         self.gate.moved()
 
     def __exit__(self, *_: object) -> None:
+        assert self.gate is not None
+        assert self.above is not None
         assert self._token is not None
         _PART.reset(self._token)
+        self._token = None
         self.over = True
-        if self.above is not None:
-            self.above.below.discard(self)
-            if self.above.below or self.above.resting:
-                self.above.look()
+        self.above.below.discard(self)
+        if self.above.below or self.above.resting:
+            self.above.look()
         self.gate.moved()
 
     def __post_init__(self) -> None:

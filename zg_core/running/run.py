@@ -88,12 +88,12 @@ async def do_run(
         return
     if recorder.state.cancel_requested and not recorder.state.ended_at:
         await _cancelled(recorder)  # as whoever did it was about to, and died
+    gate = Gate(lambda: recorder.state, attended=attended)
     try:
         resumed = recorder.state.started is not None
         enabled = guards(config, host)
         await _begin(recorder, epoch, config, host, tape, drill, out)
         since = recorder.state.seq if resumed else 0
-        gate = Gate(lambda: recorder.state, attended=attended)
         scope = scope_of(
             recorder,
             events,
@@ -115,6 +115,8 @@ async def do_run(
         with anyio.CancelScope(shield=True):
             await recorder.record(RunFailed(error=error_info(error)))
         raise
+    finally:
+        gate.close()
     if recorder.state.cancel_requested:
         await _cancelled(recorder)
     if not recorder.state.ended_at:
@@ -166,7 +168,7 @@ def scope_of(
     traffic: Traffic,
     tape: Tape | None,
     drill: Drill | None,
-    gate: Gate | None = None,
+    gate: Gate,
     steward: Steward | None = None,
 ) -> RunScope:
     """Return what all that is done in a run shares."""
@@ -178,7 +180,7 @@ def scope_of(
         config=config,
         recorder=recorder,
         recorded=Recorded(events),
-        gate=gate or Gate(lambda: recorder.state),
+        gate=gate,
         budget=Budget(
             state.limits,
             tokens=state.usage.total_tokens + state.lost_tokens,
