@@ -177,6 +177,7 @@ __all__ = [
     "Drill",
     "DrillReport",
     "ENDED",
+    "Enforcing",
     "Engine",
     "ErrorInfo",
     "Event",

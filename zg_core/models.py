@@ -28,7 +28,8 @@ class ModelInfo:
 
     Attributes:
         tools: Whether it calls tools.
-        output_schema: Whether it can be held to a JSON Schema by its server.
+        output_schema: Whether it can be held to a JSON Schema by its server; to
+            which, a provider that is `Enforcing` says of each request.
         images: Whether it can be shown images.
         small: Whether it needs short prompts and tiny schemas.
         context_tokens: How much it can read, prompt and answer together.

@@ -46,7 +46,7 @@ from .observers import (
     StepOutcome,
     ToolCallInfo,
 )
-from .providers import Preparing, Progress, Provider
+from .providers import Enforcing, Preparing, Progress, Provider
 from .runtimes import Runtime
 from .settings import Settings
 from .signals import Retry
@@ -82,6 +82,7 @@ __all__ = [
     "Context",
     "ContextClassifier",
     "Detect",
+    "Enforcing",
     "Exporter",
     "ExporterSpec",
     "Guardrail",

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from .models import Chunk, ModelInfo, Request, Response
 
-__all__ = ["Preparing", "Progress", "Provider"]
+__all__ = ["Enforcing", "Preparing", "Progress", "Provider"]
 
 
 @runtime_checkable
@@ -37,6 +37,24 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and memory; the provider is not used again."""
+        ...
+
+
+@runtime_checkable
+class Enforcing(Protocol):
+    """What a provider may have besides: a say in which schemas its servers enforce.
+
+    It is asked where `ModelInfo.output_schema` is true. Where it says no, the model is
+    held to the schema by a tool that it is to answer with, or by words.
+    """
+
+    def enforces(self, request: Request) -> bool:
+        """Tell whether a request's output schema can be enforced, without a network.
+
+        Args:
+            request: What is to be asked, with its schema and its tools: some servers
+                enforce no schema that says this or that, and some none beside tools.
+        """
         ...
 
 

@@ -98,6 +98,24 @@ async def test_a_server_that_can_be_held_to_a_schema_is_given_it() -> None:
     assert not model.requests[0].tools
 
 
+@pytest.mark.parametrize(
+    ("tools", "by_server"), [((), True), (("look",), False)], ids=["alone", "tools"]
+)
+async def test_a_provider_may_say_which_requests_its_server_holds_to_a_schema(
+    tools: tuple[str, ...], by_server: bool
+) -> None:
+    class NoneBesideTools(ScriptedProvider):
+        def enforces(self, request: zg.Request) -> bool:
+            assert request.model == "any"
+            return not request.tools
+
+    said = '{"n": 1}' if by_server else call("answer", n=1)
+    model = NoneBesideTools(said, info=NATIVE)
+
+    assert (await asked(model, tools=tools)).data == {"n": 1}
+    assert (model.requests[0].output_schema == COUNT) is by_server
+
+
 async def test_a_model_that_calls_tools_answers_by_calling_one() -> None:
     model = ScriptedProvider(call("answer", n=1), info=BY_TOOL)
 

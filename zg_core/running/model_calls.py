@@ -118,7 +118,7 @@ class ModelCalls:
     def _able(self, ask: Ask, request: Request) -> tuple[Link, ...]:
         """Return the models to try, each with what it needs to answer as asked."""
         chain = sighted(self.chain(ask.model), request)
-        return held_to_schema(chain) if request.output_schema else chain
+        return held_to_schema(chain, request) if request.output_schema else chain
 
     async def _checked(self, key: str, request: Request) -> Request:
         """Return a request as it may be sent."""

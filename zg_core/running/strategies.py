@@ -15,7 +15,7 @@ from .._json import JsonObject
 from .._schema_limits import subschemas
 from ..messages import Message, Text, ToolCall
 from ..models import Chunk, ModelInfo, Request, Response, ToolDefinition
-from ..providers import Provider
+from ..providers import Enforcing, Provider
 from .asking import Link
 
 __all__ = ["held_to_schema"]
@@ -30,17 +30,26 @@ _DESCRIPTION = "Gives the final answer."
 _WRAPPED = "value"
 
 
-def held_to_schema(chain: tuple[Link, ...]) -> tuple[Link, ...]:
+def held_to_schema(chain: tuple[Link, ...], request: Request) -> tuple[Link, ...]:
     """Return a chain for a request with an output schema.
 
-    A model whose server can be held to a schema is given it. One that calls tools
+    A model whose server can be held to the schema is given it. One that calls tools
     is offered a tool for its answer; any other is shown the schema.
     """
     return tuple(
         link
-        if link.info.output_schema
+        if _is_enforced(link, request)
         else replace(link, provider=_Held(link.provider, link.info))
         for link in chain
+    )
+
+
+def _is_enforced(link: Link, request: Request) -> bool:
+    if not link.info.output_schema:
+        return False
+    provider = link.provider
+    return not isinstance(provider, Enforcing) or provider.enforces(
+        replace(request, model=link.model)
     )
 
 
