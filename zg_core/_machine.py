@@ -63,7 +63,6 @@ from .events import (
 from .workflows import Step
 
 __all__ = [
-    "MAY_BE_BILLED",
     "ModelState",
     "RunState",
     "StepState",
@@ -76,8 +75,6 @@ __all__ = [
 
 T = TypeVar("T")
 
-MAY_BE_BILLED = frozenset({"ProviderTimeoutError", "ProviderResponseError"})
-"""Types of errors after which a call may be billed all the same."""
 _Moved = StepStarted | StepFinished | StepFailed | StepDegraded | StepSkipped
 _ENDED = frozenset({"finished", "degraded", "skipped"})
 _CUT_OFF = frozenset({"running", "failed"})
@@ -280,9 +277,8 @@ def _answered(state: RunState, event: ModelAnswered) -> Mapping[str, Any]:
 def _call_failed(state: RunState, event: ModelFailed) -> Mapping[str, Any]:
     """Settle a failed call: a refusal costs nothing, a lost answer its worst case."""
     closed, others = _closed(state, event)
-    billed = event.error.type in MAY_BE_BILLED
     steps = _did(state.steps, event, _failure(event))
-    steps = _lost(steps, closed if billed else ())
+    steps = _lost(steps, closed if event.billed else ())
     return {"steps": steps, "open_calls": others}
 
 

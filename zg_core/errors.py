@@ -144,12 +144,15 @@ class ProviderError(RunError):
         retryable: Whether the same request may succeed a little later.
         try_next: Whether another model of the chain may succeed instead.
         retry_after: Seconds the provider asked us to wait, if it said so.
+        may_be_billed: Whether the vendor may have done the work all the same, so that
+            a budget has to count the most that the call can have cost.
         status: HTTP status of the answer, where there was one.
         request_id: The vendor's id of the request, for its support.
     """
 
     retryable: ClassVar[bool] = False
     try_next: ClassVar[bool] = True
+    may_be_billed: bool = False
 
     def __init__(
         self,
@@ -159,8 +162,11 @@ class ProviderError(RunError):
         retry_after: float | None = None,
         status: int | None = None,
         request_id: str | None = None,
+        may_be_billed: bool | None = None,
         **details: Any,
     ) -> None:
+        if may_be_billed is not None:  # else it is as of all errors of its class
+            self.may_be_billed = details["may_be_billed"] = may_be_billed
         super().__init__(
             cause,
             remedy,
@@ -178,6 +184,7 @@ class ProviderTimeoutError(ProviderError):
     """The provider took longer than the time limit of the call."""
 
     retryable = True
+    may_be_billed = True
 
 
 class ProviderUnavailableError(ProviderError):
@@ -199,6 +206,7 @@ class ProviderResponseError(ProviderError):
     """The answer is cut short, or not in the format the provider promised."""
 
     retryable = True
+    may_be_billed = True
 
 
 class RateLimitError(ProviderError):

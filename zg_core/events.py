@@ -88,7 +88,8 @@ class ErrorInfo:
     """An error as a fact: what a journal keeps of an exception.
 
     Attributes:
-        type: Name of the class, as in `zg_core.errors`.
+        type: Name of the class: of an error of ours that of `zg_core.errors` which it
+            is, or is a kind of.
         cause: What happened.
         remedy: What can be done about it.
         details: Its parts as data.
@@ -482,6 +483,7 @@ class ModelFailed(Event):
         retry_in_seconds: When it is tried again; `None` if it is not, with this model.
         final: Whether no model of the chain was left to try, so that this is what
             the agent was told.
+        billed: Whether it may be billed all the same, and so counts at its worst case.
         replayed: Whether it is the failure of a recorded run, and nobody was asked now.
     """
 
@@ -492,6 +494,7 @@ class ModelFailed(Event):
     attempt: int = 1
     retry_in_seconds: float | None = None
     final: bool = False
+    billed: bool = False
     replayed: bool = False
 
 

@@ -432,6 +432,7 @@ async def test_a_refused_connection_names_the_address(vendor: str) -> None:
     assert type(error) is ProviderUnavailableError
     assert "at http://127.0.0.1:9/x" in error.cause
     assert "(Connection refused)" in error.cause
+    assert not error.may_be_billed
     assert "base_url" in error.remedy
 
 

@@ -6,6 +6,7 @@ One file, since a step's limit is a part of its run's.
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import replace
@@ -231,6 +232,73 @@ async def test_what_a_step_lost_counts_against_it_and_no_other() -> None:
     state = fold(events)
     assert state.steps["a"].lost_tokens == state.lost_tokens > 90
     assert state.steps["b"].lost_tokens == 0
+
+
+class VendorTimeout(zg.ProviderTimeoutError):
+    """A kind of error that its plugin alone knows."""
+
+
+_LOST = [
+    zg.ProviderTimeoutError("too long"),
+    VendorTimeout("too long"),
+    zg.ProviderResponseError("cut short"),
+    zg.ProviderUnavailableError("reset", may_be_billed=True),
+    KeyError("no such field in a good answer"),
+]
+_NEVER_DONE = [
+    zg.ProviderUnavailableError("no connection"),
+    zg.RateLimitError("too many"),
+    zg.ProviderAuthError("no key"),
+    zg.ProviderTimeoutError("nobody took the call", may_be_billed=False),
+]
+
+
+@pytest.mark.parametrize(
+    ("error", "counts"),
+    [*((error, True) for error in _LOST), *((error, False) for error in _NEVER_DONE)],
+    ids=[f"{type(e).__name__}-{n}" for n, e in enumerate((*_LOST, *_NEVER_DONE))],
+)
+async def test_what_may_be_billed_all_the_same_counts_at_its_worst_now_and_later(
+    error: Exception, counts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(random, "random", lambda: 0.0)  # no wait between two tries
+    left: list[int | None] = []
+
+    async def agent(ctx: zg.Context) -> zg.Reply:
+        with suppress(zg.ProviderError):
+            await ctx.complete([zg.Message.user("x")], max_output_tokens=90)
+        left.append((await ctx.remaining()).tokens)
+        return zg.Reply(output="gave up")
+
+    _, events = await run(
+        flow("a"),
+        Offering(a=agent),
+        ScriptedProvider(error, repeat=True),
+        limits=zg.Limits(tokens=5000),
+    )
+
+    lost = fold(events).lost_tokens
+    assert (lost > 90) is counts
+    assert left == [5000 - lost]
+
+
+async def test_what_broke_off_once_it_was_heard_of_counts_at_its_worst() -> None:
+    class BreaksOff(ScriptedProvider):
+        async def stream(self, request: zg.Request) -> AsyncGenerator[zg.Chunk, None]:
+            yield zg.Chunk(text="Once upon a time")
+            raise zg.ProviderUnavailableError("overloaded")
+
+    async def agent(ctx: zg.Context) -> zg.Reply:
+        with pytest.raises(zg.ProviderUnavailableError):
+            async for _ in ctx.stream([zg.Message.user("x")], max_output_tokens=90):
+                pass
+        return zg.Reply(output="gave up")
+
+    _, events = await run(
+        flow("a"), Offering(a=agent), BreaksOff("never"), limits=zg.Limits(tokens=5000)
+    )
+
+    assert fold(events).lost_tokens > 90
 
 
 # -- Providers that miscount ------------------------------------------------

@@ -249,5 +249,6 @@ async def test_a_run_has_one_error_of_a_fault_and_outlives_it(
     [failed] = [event for event in events if isinstance(event, zg.ModelFailed)]
     assert failed.error.type.endswith(kind.__name__)
     assert cause in failed.error.cause
+    assert failed.billed  # it had the request, and may have done the work
     assert isinstance(events[-1], zg.RunFinished)
     assert len(server.requests) == 2

@@ -178,6 +178,37 @@ class Moody(zg.ProviderError):
     """A kind of error that no other process knows."""
 
 
+async def test_an_error_that_only_its_plugin_knows_is_seen_again_as_what_it_is() -> (
+    None
+):
+    handled: list[str] = []
+    broken = [True]
+
+    async def agent(ctx: zg.Context) -> zg.Reply:
+        try:
+            await ctx.complete([zg.Message.user("x")])
+        except zg.ProviderRequestError as error:
+            handled.append(error.cause)
+        if broken.pop():
+            raise ValueError("after it")
+        return zg.Reply(output="done")
+
+    class Refusal(zg.ProviderRequestError):
+        """A kind of error that no other process knows."""
+
+    model = ScriptedProvider(Refusal("no"), repeat=True)
+    async with zg.Engine.open(
+        Offering(a=agent), model, journal="memory", discover=False
+    ) as engine:
+        with pytest.raises(zg.RunError, match="after it"):
+            await engine.run(flow("a"), "x", options=OPTIONS, run_id="r1")
+        broken[:] = [False]
+        await engine.resume("r1")
+
+    assert handled == ["no", "no"]
+    assert len(model.requests) == 1
+
+
 @pytest.mark.parametrize("kind", [zg.RunError, zg.LimitError, zg.ProviderError, Moody])
 async def test_a_failure_is_the_same_again_unless_the_step_failed_with_it(
     kind: type[zg.ZeroGravityError],
@@ -209,7 +240,7 @@ async def test_a_failure_is_the_same_again_unless_the_step_failed_with_it(
         faulty.clear()
         result = await engine.resume("r1")
 
-    known = kind.__name__ if hasattr(zg, kind.__name__) else "RunError"
+    known = kind.__name__ if hasattr(zg, kind.__name__) else "ProviderError"
     assert result.output == ["no handled", "none", known, "fatal done"]
     assert tries == {"handled": 1, "fatal": 2}
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from zg_core._json import Json, JsonObject
-from zg_core._machine import MAY_BE_BILLED
 from zg_core._step_paths import above, depth, round_of
 from zg_core.errors import ConfigError, ZeroGravityError
 from zg_core.events import Event, ModelAnswered, ModelCalled, ModelFailed
@@ -214,7 +213,7 @@ def _unanswered(events: Iterable[Event]) -> int:
         match event:
             case ModelCalled():
                 sent.add((event.call_key, event.attempt))
-            case ModelFailed() if event.error.type in MAY_BE_BILLED:
+            case ModelFailed(billed=True):
                 pass
             case ModelAnswered() | ModelFailed():
                 sent.discard((event.call_key, event.attempt))

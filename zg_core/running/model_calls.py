@@ -14,7 +14,6 @@ from ..errors import (
     GuardrailError,
     ProviderError,
     ProviderResponseError,
-    ProviderTimeoutError,
     RateLimitError,
 )
 from ..events import ModelAnswered, ModelCalled, ModelFailed
@@ -166,6 +165,7 @@ class _Call:
         self._attempt = 0
         self._requests = 0
         self._told = False
+        self._heard = False
         guarding = scope.guarding
         self._guarding = guarding if guarding and guarding.checks("answer") else None
 
@@ -240,6 +240,7 @@ class _Call:
                 attempt=self._attempt,
                 retry_in_seconds=wait,
                 final=final,
+                billed=self._may_be_billed(error),
             ),
             durable=final,
         )
@@ -254,6 +255,7 @@ class _Call:
         self, link: Link, lane: Lane, request: Request, *, last: bool
     ) -> Response:
         self._attempt += 1
+        self._heard = False
         lane.check(last=last)
         budget = self._scope.step_budget(self._step)
         since = self._began if self._requests else None
@@ -325,11 +327,14 @@ class _Call:
         spending.forfeit()
         try:
             return await self._contained(link, spending.request)
-        except (ProviderTimeoutError, ProviderResponseError):
-            raise  # it may have been billed all the same
-        except ProviderError:
-            spending.spare()
+        except ProviderError as error:
+            if not self._may_be_billed(error):
+                spending.spare()
             raise
+
+    def _may_be_billed(self, error: ProviderError) -> bool:
+        """Tell whether an attempt that failed may be billed: what was heard of is."""
+        return self._heard or error.may_be_billed
 
     async def _contained(self, link: Link, request: Request) -> Response:
         if self._scope.injecting:
@@ -345,6 +350,7 @@ class _Call:
             raise ProviderError(
                 f"the provider of {link.name} failed: {why}",
                 "update its plugin, or name another model",
+                may_be_billed=True,  # perhaps it failed at reading a good answer
             ) from error
         return response
 
@@ -355,6 +361,7 @@ class _Call:
         pieces = link.provider.stream(request)
         try:
             async for chunk in pieces:
+                self._heard = True
                 if chunk.text:
                     tell(self._piece(chunk.text))
                     if self._on_text:

@@ -183,16 +183,26 @@ def _second(seconds: int) -> str:
 
 
 def error_info(error: BaseException) -> ErrorInfo:
-    """Return an error as a fact."""
+    """Return an error as a fact.
+
+    One that a plugin made a class of its own for is recorded as what it is a kind of:
+    that class has to be there when a journal is read.
+    """
     if isinstance(error, ZeroGravityError):
         return ErrorInfo(
-            type=type(error).__name__,
+            type=_public(type(error)),
             cause=writable(error.cause),
             remedy=writable(error.remedy),
             details=_plain(error.details),
         )
     cause = writable(str(error)) or type(error).__name__
     return ErrorInfo(type=type(error).__name__, cause=cause)
+
+
+def _public(kind: type[ZeroGravityError]) -> str:
+    """Return the name of the class of `zg_core.errors` that a class is a kind of."""
+    ours = ZeroGravityError.__module__
+    return next(base.__name__ for base in kind.__mro__ if base.__module__ == ours)
 
 
 def causes(error: BaseException) -> tuple[ErrorInfo, ...]:

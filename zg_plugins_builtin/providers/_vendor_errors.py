@@ -111,6 +111,8 @@ class VendorErrors:
         return ProviderUnavailableError(
             f"no connection to {self.provider} at {self.url} ({self._short(error)})",
             _remedy(error),
+            # It was lost once it was there: the request may have been done by then.
+            may_be_billed=isinstance(error, httpx2.RemoteProtocolError) or None,
         )
 
     def fit(self, error: Exception) -> Exception | None:
@@ -127,10 +129,15 @@ class VendorErrors:
 
     def of_stream(self, body: Json, headers: Mapping[str, str]) -> ProviderError:
         """Turn an error told within an answer that began well into our error."""
-        return self.of_status(_status_of(_detail(body)), body, headers)
+        return self.of_status(_status_of(_detail(body)), body, headers, begun=True)
 
     def of_status(
-        self, status: int, body: Json, headers: Mapping[str, str]
+        self,
+        status: int,
+        body: Json,
+        headers: Mapping[str, str],
+        *,
+        begun: bool = False,
     ) -> ProviderError:
         """Turn a vendor's error document into our error.
 
@@ -138,6 +145,7 @@ class VendorErrors:
             status: The HTTP status.
             body: The document; anything else is repeated as it is.
             headers: The headers of the answer.
+            begun: Whether the model had begun to answer by then.
         """
         detail = _detail(body)
         said = self._short(detail.get("message") or body or "no reason was given")
@@ -150,6 +158,7 @@ class VendorErrors:
             retry_after=_retry_after(headers),
             status=status,
             request_id=request_id,
+            may_be_billed=begun or None,
         )
 
     def _judge(
