@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from zg_core.plugin_api import Settings
+from zg_plugins_builtin.providers import anthropic, local, openai
+
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 WHOLE = {"tutorial.md"}  # whose commands build on each other: see test_tutorial
@@ -77,6 +80,14 @@ def test_commands_run(text: str, environment: dict[str, str]) -> None:
 @pytest.mark.parametrize("text", blocks("toml"))
 def test_toml_can_be_read(text: str) -> None:
     assert tomllib.loads(text)
+
+
+@pytest.mark.parametrize("text", blocks("toml"))
+def test_what_a_page_sets_stands_in_no_provider_s_way(text: str) -> None:
+    config = tomllib.loads(text).get("plugins", {}).get("config", {})
+
+    for provider in (openai, anthropic, local):
+        assert provider.make(Settings("builtin", config.get("builtin", {})))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -36,7 +36,7 @@ PROVIDERS = (
     "vllm",
 )
 """All providers of this plugin; each has a section in the plugin's settings."""
-_OTHERS = ("gateway", "markup")
+_OTHERS = ("gateway", "markup", "queue")
 """The sections of what this plugin offers beside providers."""
 
 
@@ -73,7 +73,7 @@ def section(settings: Settings, provider: str) -> Settings:
         if name not in (*PROVIDERS, *_OTHERS):
             raise ConfigError(
                 f"the built-in plugin has no setting {name!r}",
-                f"correct it; it has {', '.join(PROVIDERS)}",
+                f"correct it; it has {', '.join(sorted((*PROVIDERS, *_OTHERS)))}",
             )
     return settings.section(provider)
 
