@@ -23,7 +23,7 @@ from ._machine import fold
 from ._secrets import Secrets
 from .config import Config, load_config, named_by
 from .drills import Drill
-from .errors import InputError, RunNotFoundError
+from .errors import RunNotFoundError
 from .events import Event, RouteChosen, RunAccepted
 from .exporters import Exporter
 from .journals import Journal
@@ -31,13 +31,14 @@ from .messages import Message
 from .plugins import PluginHost
 from .recordings import Recording
 from .results import RunResult, result_of
-from .running.accepting import accept, named_workflow
+from .running.accepting import accept
 from .running.classifying import Classifying, classifying
 from .running.deciding import Deciding
 from .running.driving import Driving, Going
 from .running.exporting import Exporting
 from .running.injecting import check_names
 from .running.journal_address import open_journal
+from .running.known_runs import check_same
 from .running.pump import pumped
 from .running.recorder import Listener, TextDelta
 from .running.steering import Steering
@@ -215,7 +216,8 @@ class Engine(Steering, Deciding):
             RunError: If it fails; `RunCancelledError` if somebody stops it,
                 `RunPausedError` if it waits for a person or is put aside.
             RunBusyError: If another engine is doing it.
-            InputError: As `accept`, and if *run_id* is another objective's.
+            InputError: As `accept`, and if the run of that id was begun with anything
+                else: another objective, workflow, option or file.
             ReplayMismatchError: If it asks what the recorded run did not.
         """
         tape = _tape(replay)
@@ -418,13 +420,17 @@ class Engine(Steering, Deciding):
                 workflow, objective, options, run_id, files, tape
             )
             return accepted.run_id, accepted
-        name = named_workflow(workflow, self.host).name
-        asked = self._secrets.redact(objective)
-        if (known.objective, known.workflow.name) != (asked, name):
-            raise InputError(
-                f"run {run_id!r} has another objective or workflow",
-                "give the new run an id of its own",
-            )
+        check_same(
+            known,
+            workflow,
+            objective,
+            options=options,
+            files=files or {},
+            tape=tape,
+            config=self.config,
+            host=self.host,
+            secrets=self._secrets,
+        )
         return known.run_id, None
 
     async def _accepted(self, run_id: str) -> RunAccepted | None:

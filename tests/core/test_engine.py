@@ -89,13 +89,52 @@ async def test_a_finished_run_is_returned_and_not_done_again() -> None:
     assert len(model.requests) == 1
 
 
-async def test_a_run_id_belongs_to_one_objective() -> None:
-    plugin = Offering(a=say("x"))
-    async with zg.Engine.open(plugin, journal="memory", discover=False) as engine:
-        await engine.run(flow("a"), "one", run_id="r1")
+BEGUN: dict[str, Any] = {
+    "workflow": flow("a", "b"),
+    "objective": "one",
+    "options": zg.RunOptions(
+        model="scripted:any",
+        limits=zg.Limits(usd=5, calls=9),
+        step_limits={"a": zg.Limits(tokens=9000)},
+    ),
+    "files": {"notes.txt": b"hello"},
+}
 
-        with pytest.raises(zg.InputError, match="another objective"):
-            await engine.run(flow("a"), "two", run_id="r1")
+
+@pytest.mark.parametrize(
+    ("asked", "difference"),
+    [
+        ({"objective": "two"}, "another objective"),
+        ({"workflow": zg.Workflow("other", flow("a").steps)}, "another workflow"),
+        ({"workflow": flow("a", "b", b="a")}, "other steps of workflow 'test'"),
+        ({"options": zg.RunOptions(model="scripted:two")}, "another option 'model'"),
+        ({"options": zg.RunOptions(agents=("b",))}, "other steps of workflow 'test'"),
+        ({"options": zg.RunOptions(approve="never")}, "another option 'approve'"),
+        ({"options": zg.RunOptions(out="elsewhere")}, "another folder"),
+        ({"options": zg.RunOptions(limits=zg.Limits(usd=9))}, "other limits"),
+        ({"options": zg.RunOptions(limits=zg.Limits(seconds=9))}, "other limits"),
+        (
+            {"options": zg.RunOptions(step_limits={"b": zg.Limits(calls=1)})},
+            "other limits",
+        ),
+        ({"files": {"other.txt": b""}}, "other files"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_a_run_id_belongs_to_what_was_begun_with_it(
+    asked: dict[str, Any], difference: str
+) -> None:
+    plugin = Offering(a=say("x"), b=say("y"))
+    model = ScriptedProvider("yes", repeat=True)
+    async with zg.Engine.open(
+        plugin, model, journal="memory", discover=False
+    ) as engine:
+        begun = await engine.run(**BEGUN, run_id="r1")
+
+        with pytest.raises(zg.InputError, match=f"was begun with {difference}"):
+            await engine.run(**BEGUN | asked, run_id="r1")
+        assert await engine.run(**BEGUN, run_id="r1") == begun
+        assert await engine.run(flow("a", "b"), "one", run_id="r1") == begun
 
 
 async def test_events_are_streamed_in_order_and_without_gaps() -> None:

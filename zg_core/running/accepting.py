@@ -44,15 +44,19 @@ from .step_checks import check_steps
 from .tape import Tape
 
 __all__ = [
+    "INPUTS",
+    "absolute",
     "accept",
     "begin",
     "check_objective",
     "free_id",
     "named_workflow",
     "resolved_agents",
+    "with_agents",
 ]
 
-_INPUTS = "inputs/"
+INPUTS = "inputs/"
+"""Where the files lie that a run was given."""
 
 
 def named_workflow(workflow: Workflow | str, host: PluginHost) -> Workflow:
@@ -77,10 +81,11 @@ def resolved_agents(workflow: Workflow, host: PluginHost) -> dict[str, str]:
     return {s.name: host.find("agent", s.agent).qualified for s in workflow.steps}
 
 
-def _with_agents(
-    workflow: Workflow, agents: tuple[str, ...], host: PluginHost
+def with_agents(
+    workflow: Workflow, wanted: tuple[str, ...], host: PluginHost
 ) -> Workflow:
     """Let the agents that were asked for do a workflow that does not choose its own."""
+    agents = tuple(host.find("agent", agent).qualified for agent in wanted)
     named = resolved_agents(workflow, host)
     if not agents or workflow.routed:
         return workflow
@@ -116,8 +121,8 @@ async def accept(
     earlier = await _earlier(options.follows, journal)
     spoken = await _earlier(options.continues, journal)
     folder = options.out or (spoken and spoken.out)
-    out = _absolute(folder or f"{config.out}/{run_id}")
-    given = {_INPUTS + name: content for name, content in files.items()}
+    out = absolute(folder or f"{config.out}/{run_id}")
+    given = {INPUTS + name: content for name, content in files.items()}
     if earlier is not None:
         given = {**_results_of(earlier), **given}
     if tape is not None:
@@ -146,7 +151,7 @@ async def accept(
     return accepted
 
 
-def _absolute(folder: str) -> Path:
+def absolute(folder: str) -> Path:
     """Return a folder from the root on: what `Path.absolute` does in one go."""
     return Path(os.path.join(os.getcwd(), folder))  # noqa: PTH109, PTH118
 
@@ -237,8 +242,7 @@ def _planned(
         host: The plugins.
         live: Whether models are asked at all.
     """
-    agents = tuple(host.find("agent", agent).qualified for agent in options.agents)
-    plan = _with_agents(named, agents, host)
+    plan = with_agents(named, options.agents, host)
     check_steps(plan, host)
     if plan.routed:
         _check_routing(config, host)
