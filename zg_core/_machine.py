@@ -261,7 +261,7 @@ def _called(state: RunState, event: ModelCalled) -> Mapping[str, Any]:
 
 
 def _answered(state: RunState, event: ModelAnswered) -> Mapping[str, Any]:
-    _, others = _closed(state, event)
+    closed, others = _closed(state, event)
     if event.replayed:
         replayed = _did(state.steps, event, ModelState(replayed=1))
         return {"steps": replayed, "open_calls": others}
@@ -271,7 +271,10 @@ def _answered(state: RunState, event: ModelAnswered) -> Mapping[str, Any]:
         unpriced_calls=int(event.cost_usd is None),
         micros=round(event.duration_seconds * 1e6),
     )
-    return {"steps": _did(state.steps, event, did), "open_calls": others}
+    steps = _did(state.steps, event, did)
+    if not event.response.usage.total_tokens:  # it does not say, and none uses nothing
+        steps = _lost(steps, closed)
+    return {"steps": steps, "open_calls": others}
 
 
 def _call_failed(state: RunState, event: ModelFailed) -> Mapping[str, Any]:
@@ -320,6 +323,7 @@ def _lost(
         ) -> StepState:
             return updated(
                 step,
+                lost_calls=step.lost_calls + 1,
                 lost_tokens=step.lost_tokens + tokens,
                 lost_nanos=step.lost_nanos + nanos,
             )
@@ -495,6 +499,7 @@ def _rewound(state: RunState, event: RunRewound) -> Mapping[str, Any]:
             artifacts=spent.artifacts,
             spent=spent.spent,
             calls=spent.calls,
+            lost_calls=spent.lost_calls,
             lost_tokens=spent.lost_tokens,
             lost_nanos=spent.lost_nanos,
         )

@@ -90,7 +90,8 @@ class StepState:
             the step as well, and for every part that they are in.
         spent: What each model did for it, in the order of their first calls.
         calls: How many model calls it made, whatever came of them.
-        lost_tokens: The most that calls may have used that gave no answer.
+        lost_calls: How many of them gave no answer, or one that counts nothing.
+        lost_tokens: The most that these may have used.
         lost_nanos: The most these may have cost, in billionths of a US dollar.
         worked_micros: How long it was under way until its clock last stood still, in
             millionths of a second.
@@ -109,6 +110,7 @@ class StepState:
     left_out: str = ""
     spent: Mapping[str, ModelState] = field(default_factory=dict)
     calls: int = 0
+    lost_calls: int = 0
     lost_tokens: int = 0
     lost_nanos: int = 0
     worked_micros: int = 0
@@ -232,6 +234,12 @@ class RunState:
     def cost_nanos(self) -> int:
         """What all calls of known price cost, in billionths of a US dollar."""
         return sum(step.cost_nanos for step in self.steps.values())
+
+    @property
+    def lost_calls(self) -> int:
+        """How many calls gave no answer, or one that counts nothing."""
+        lost = sum(step.lost_calls for step in self.steps.values())
+        return lost + len(self.open_calls)
 
     @property
     def lost_tokens(self) -> int:

@@ -153,6 +153,8 @@ class RunResult:
         paused_for: Why it was put aside, while it is.
         questions: What it waits for people to say.
         duration_seconds: How long it was under way, as of a step.
+        lost_calls: Of how many calls nobody knows what they used: their answers did not
+            come, or did not say.
     """
 
     run_id: str
@@ -185,6 +187,7 @@ class RunResult:
     paused_for: str = ""
     questions: tuple[OpenQuestion, ...] = ()
     duration_seconds: float | None = None
+    lost_calls: int = 0
 
     def document(self) -> JsonObject:
         """Return all of it as a JSON object, the same for the command and the API."""
@@ -205,6 +208,7 @@ class RunResult:
             "usage": {**dump(self.usage), "total_tokens": self.usage.total_tokens},
             "cost_usd": self.cost_usd,
             "unpriced_calls": self.unpriced_calls,
+            "lost_calls": self.lost_calls,
             "replays": self.replays or None,
             "replayed_calls": self.replayed_calls,
             "forked_from": self.forked_from or None,
@@ -256,6 +260,7 @@ def result_of(state: RunState) -> RunResult:
         usage=total.usage,
         cost_usd=total.cost_nanos / 1e9,
         unpriced_calls=total.unpriced_calls,
+        lost_calls=state.lost_calls,
         model=state.started.model if state.started else "",
         model_reason=state.started.model_reason if state.started else "",
         route=state.route,

@@ -333,6 +333,65 @@ async def test_a_count_that_cannot_be_is_refused_and_gives_nothing_back(
     assert fold(events).lost_tokens > 90
 
 
+@pytest.mark.parametrize("cost_usd", [None, 0.5], ids=["no cost", "a cost"])
+async def test_an_answer_that_does_not_say_what_it_used_counts_at_its_worst(
+    cost_usd: float | None,
+) -> None:
+    left: list[int | None] = []
+
+    async def agent(ctx: zg.Context) -> zg.Reply:
+        for number in range(2):
+            question = [zg.Message.user(f"q{number}")]
+            await ctx.complete(question, max_output_tokens=90)
+            left.append((await ctx.remaining()).tokens)
+        return zg.Reply(output="done")
+
+    class Priced(ScriptedProvider):
+        @zg.hookimpl
+        def zg_register_providers(self) -> list[zg.ProviderSpec]:
+            (spec,) = super().zg_register_providers()
+            return [replace(spec, free=False)]
+
+    result, events = await run(
+        flow("a"),
+        Offering(a=agent),
+        Priced(counted(0, cost_usd=cost_usd), repeat=True),
+        limits=zg.Limits(tokens=5000),
+    )
+
+    state = fold(events)
+    assert left == [5000 - state.lost_tokens // 2, 5000 - state.lost_tokens]
+    assert state.lost_tokens > 180
+    assert (result.usage.total_tokens, result.lost_calls) == (0, 2)
+    assert (result.cost_usd, result.unpriced_calls) == (0.0, 2)
+
+
+async def test_calls_that_were_cut_off_are_told_however_often_and_to_the_end() -> None:
+    class HangsTwice(ScriptedProvider):
+        asked = 0
+
+        async def complete(self, request: zg.Request) -> zg.Response:
+            self.asked += 1
+            if self.asked <= 2:
+                cutting.cancel()
+                await anyio.sleep_forever()
+            return await super().complete(request)
+
+    options = zg.RunOptions(model=SCRIPTED)
+    async with zg.Engine.open(
+        Offering(a=ask()), HangsTwice("yes"), journal="memory", discover=False
+    ) as engine:
+        await engine.accept(flow("a"), "x", options=options, run_id="r1")
+        for lost in (1, 2):
+            with anyio.CancelScope() as cutting:
+                await engine.resume("r1")
+            assert (await engine.result("r1")).lost_calls == lost
+        result = await engine.resume("r1")
+
+    assert (result.status, result.lost_calls, result.usage.calls) == ("completed", 2, 1)
+    assert result.document()["lost_calls"] == 2
+
+
 # -- What agents are told ------------------------------------------------
 
 

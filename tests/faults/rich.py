@@ -264,7 +264,7 @@ async def _judge_unknown(
 _OF_TIME_AND_ATTEMPTS = {
     *("at", "seq", "started_at", "ended_at", "expires_at", "micros"),
     *("worked_micros", "since", "heard_at"),
-    *("failures", "lost_tokens", "lost_nanos", "out", "request_id"),
+    *("failures", "lost_calls", "lost_tokens", "lost_nanos", "out", "request_id"),
 }
 
 

@@ -98,7 +98,7 @@ async def _do(engine: Engine, run_id: str, output: Output, stream: _Stream) -> i
             print_steps(output, result)
         if error is not None and result.status == "failed":
             output.error(error)
-        print_result(output, result, events)
+        print_result(output, result)
     if result.status == "paused":
         note_paused(output, result)
     if result.replays:

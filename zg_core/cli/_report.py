@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from zg_core._json import Json, JsonObject
 from zg_core._step_paths import above, depth, round_of
 from zg_core.errors import ConfigError, ZeroGravityError
-from zg_core.events import Event, ModelAnswered, ModelCalled, ModelFailed
 from zg_core.results import ModelResult, RunResult, StepResult
 from zg_core.usage import Limits
 
@@ -40,7 +39,7 @@ __all__ = [
 CUT_OFF = "cut off"
 """What people are told of a run that is to go on and that nobody does."""
 _RAISED = ("usd", "tokens", "calls", "seconds")
-_COST = ("cost_usd", "unpriced_calls")
+_COST = ("cost_usd", "unpriced_calls", "lost_calls")
 _CODES = {"completed": 0, "degraded": 4, "paused": 5, "cancelled": INTERRUPTED}
 
 
@@ -143,15 +142,12 @@ def _limits(result: RunResult) -> Iterator[tuple[str, Limits]]:
             yield f" of step {step.step}", step.limits
 
 
-def print_result(
-    output: Output, result: RunResult, events: Iterable[Event], *, status: str = ""
-) -> None:
+def print_result(output: Output, result: RunResult, *, status: str = "") -> None:
     """Print how a run ended, or how far it is, for people.
 
     Args:
         output: Where to.
         result: The run.
-        events: All that happened in it.
         status: Its status as people are told it; else that of the result.
     """
     took = result.duration_seconds
@@ -168,8 +164,10 @@ def print_result(
         what = calls(count, "model") if count else "no model call"
         free = ", at no cost" if count else ""
         output.say(f"{verb} {what} of {earlier}{free}")
-    if lost := _unanswered(events):
-        output.say(f"calls cut off, which may cost something too: {lost}")
+    if result.lost_calls:
+        lost = calls(result.lost_calls, "model")
+        why = "whose answers were lost or do not say what they used"
+        output.say(f"not counted there: {lost}, {why}")
     for step in result.history:
         if step.error is not None and step.status != "failed":
             cause = on_one_line(step.error.cause)
@@ -204,20 +202,6 @@ def _how(result: RunResult) -> str:
     if error is not None and error.details.get("limit") in _RAISED:
         return "  # with a higher limit"
     return ""
-
-
-def _unanswered(events: Iterable[Event]) -> int:
-    """Count the calls whose answer never came, so that nobody knows their cost."""
-    sent = set()
-    for event in events:
-        match event:
-            case ModelCalled():
-                sent.add((event.call_key, event.attempt))
-            case ModelFailed(billed=True):
-                pass
-            case ModelAnswered() | ModelFailed():
-                sent.discard((event.call_key, event.attempt))
-    return len(sent)
 
 
 def _print_files(output: Output, result: RunResult) -> None:

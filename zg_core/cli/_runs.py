@@ -105,7 +105,7 @@ async def show_run(invocation: Invocation, name: str, *, events: bool) -> None:
     if result.error is not None:
         output.say(f"error: {on_one_line(result.error.cause)}")
         output.say(f"  {on_one_line(result.error.remedy)}")
-    print_result(output, result, happened, status=status)
+    print_result(output, result, status=status)
 
 
 def _past(events: Sequence[Event]) -> Iterator[str]:

@@ -70,7 +70,7 @@ async def watch_run(
         if result.error is not None:
             output.say(f"error: {on_one_line(result.error.cause)}")
             output.say(f"  {on_one_line(result.error.remedy)}")
-        print_result(output, result, events)
+        print_result(output, result)
     if result.status == "paused":
         note_paused(output, result)
     return exit_code(result, None)

@@ -162,11 +162,15 @@ class Spending:
     def settle(self, response: Response) -> float | None:
         """Count what an answer did cost, and return it; `None` if it is not known.
 
+        Of one that does not say what it used the worst remains counted.
+
         Raises:
             ProviderResponseError: If it counts what nobody can have used. The worst
                 remains counted.
         """
         _check(self._link, response)
+        if not response.usage.total_tokens:
+            return 0.0 if self._rates is None and self._link.free else None
         cost = _cost(self._link, self._rates, response)
         if self._held is not None:
             self._held.settle(response.usage.total_tokens, round((cost or 0.0) * 1e9))
