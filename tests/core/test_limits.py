@@ -301,6 +301,33 @@ async def test_what_broke_off_once_it_was_heard_of_counts_at_its_worst() -> None
     assert fold(events).lost_tokens > 90
 
 
+@pytest.mark.parametrize(
+    ("of_workflow", "of_caller", "remedy"),
+    [
+        (zg.Limits(tokens=50), zg.Limits(), "raise its limit in the workflow"),
+        (zg.Limits(tokens=50), zg.Limits(tokens=99), "raise its limit in the workflow"),
+        (zg.Limits(tokens=99), zg.Limits(tokens=50), "resume the run with a higher"),
+        (zg.Limits(calls=1), zg.Limits(tokens=50), "resume the run with a higher"),
+    ],
+    ids=["of the workflow alone", "of both", "the caller's is lower", "another"],
+)
+async def test_a_limit_says_who_can_raise_it(
+    of_workflow: zg.Limits, of_caller: zg.Limits, remedy: str
+) -> None:
+    limited = replace(flow("a").steps[0], limits=of_workflow)
+
+    result, _ = await run(
+        zg.Workflow("test", (limited,)),
+        Offering(a=three),
+        ScriptedProvider("yes", repeat=True),
+        step_limits={"a": of_caller},
+    )
+
+    assert result.error is not None
+    assert result.error.details["limit"] == "tokens"
+    assert remedy in result.error.remedy
+
+
 # -- Providers that miscount ------------------------------------------------
 
 

@@ -452,6 +452,52 @@ async def test_a_replay_is_not_charged_to_its_budget() -> None:
     assert (result.status, result.cost_usd) == ("completed", 0.0)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "calls"),
+    [(zg.Limits(), 2), (zg.Limits(calls=9), 9), (zg.Limits(tokens=9000), 2)],
+    ids=["nothing said", "more said", "another said"],
+)
+async def test_a_limit_is_as_it_was_recorded_unless_another_is_asked_for(
+    wanted: zg.Limits, calls: int
+) -> None:
+    model = ScriptedProvider("Yes.", repeat=True)
+    bound = zg.RunOptions(model="scripted:any", limits=zg.Limits(calls=2))
+    async with opened(Offering(a=ask()), model) as engine:
+        await engine.run(flow("a"), "do it", options=bound, run_id="r")
+        recording, _ = await make_recording(
+            await engine.journal.read("r"),
+            config=engine.config,
+            host=engine.host,
+            secrets=Secrets(),
+        )
+
+    result = await replay(
+        recording, Offering(a=ask()), options=zg.RunOptions(limits=wanted)
+    )
+
+    assert result.limits == changed(wanted, calls=calls)
+
+
+async def test_another_agent_can_be_put_in_the_place_of_one_that_was_asked_for() -> (
+    None
+):
+    plugin = Offering(a=say("a"), b=say("b"), c=say("c"))
+    asked_for = zg.RunOptions(model="scripted:any", agents=("b", "c"))
+    async with opened(plugin, ScriptedProvider("Yes.")) as engine:
+        await engine.run(flow("a", "b"), "do it", options=asked_for, run_id="r")
+        recording, _ = await make_recording(
+            await engine.journal.read("r"),
+            config=engine.config,
+            host=engine.host,
+            secrets=Secrets(),
+        )
+
+    config = zg.Config(overrides_agents={"c": "offering:a"})
+    result = await replay(recording, plugin, config=config)
+
+    assert [step.agent for step in result.history] == ["offering:b", "offering:a"]
+
+
 async def test_without_the_requests_equal_ones_are_answered_all_the_same() -> None:
     recording = await record(Offering(a=ask()), flow("a"))
     bare = changed(recording, requests={}, models={})

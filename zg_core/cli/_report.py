@@ -200,7 +200,7 @@ def _how(result: RunResult) -> str:
         return "  # which asks models for real"
     error = result.error
     if error is not None and error.details.get("limit") in _RAISED:
-        return "  # with a higher limit"
+        return "" if error.details.get("fixed") else "  # with a higher limit"
     return ""
 
 

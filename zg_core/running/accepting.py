@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from os.path import lexists
 from pathlib import Path
 from typing import get_args
@@ -35,6 +35,7 @@ from ..messages import Message
 from ..plugins import PluginHost
 from ..recordings import Recording
 from ..specs import WorkflowSpec
+from ..usage import Limits
 from ..workflows import Approve, RunOptions, Workflow
 from .asking import links
 from .guarding import guards
@@ -84,14 +85,20 @@ def resolved_agents(workflow: Workflow, host: PluginHost) -> dict[str, str]:
 def with_agents(
     workflow: Workflow, wanted: tuple[str, ...], host: PluginHost
 ) -> Workflow:
-    """Let the agents that were asked for do a workflow that does not choose its own."""
-    agents = tuple(host.find("agent", agent).qualified for agent in wanted)
+    """Let the agents that were asked for do a workflow that does not choose its own.
+
+    The steps call them as they were asked for: who does the run again may put another
+    agent in the place of that name.
+    """
+    agents = {host.find("agent", agent).qualified: agent for agent in wanted}
     named = resolved_agents(workflow, host)
     if not agents or workflow.routed:
         return workflow
-    if len(workflow.steps) == 1 == len(agents):
-        return replace(workflow, steps=(replace(workflow.steps[0], agent=agents[0]),))
-    return workflow.only(agents, named)
+    if len(workflow.steps) == 1 == len(wanted):
+        return replace(workflow, steps=(replace(workflow.steps[0], agent=wanted[0]),))
+    plan = workflow.only(agents, named)
+    asked = (replace(s, agent=agents.get(s.agent, s.agent)) for s in plan.steps)
+    return replace(plan, steps=tuple(asked))
 
 
 async def accept(
@@ -125,8 +132,10 @@ async def accept(
     given = {INPUTS + name: content for name, content in files.items()}
     if earlier is not None:
         given = {**_results_of(earlier), **given}
+    bound = options.limits
     if tape is not None:
         given = given or dict(tape.recording.inputs)
+        bound = _or_else(bound, tape.recording.options.limits)
     accepted = RunAccepted(
         seq=1,
         at=timestamp(),
@@ -136,7 +145,7 @@ async def accept(
         options=replace(
             options,
             out=str(out),
-            limits=options.limits | config.limits,
+            limits=bound | config.limits,
             step_limits=limits,
             approve=options.approve or recorded or config.approve,
         ),
@@ -255,14 +264,18 @@ def _planned(
 
 def _replaying(accepted: RunAccepted, recording: Recording) -> RunAccepted:
     """Return how a run begins that is given the answers of a recorded one."""
-    limits = accepted.options.limits | recording.options.limits
     return replace(
         accepted,
-        options=replace(accepted.options, limits=limits),
         background=accepted.background or recording.accepted.background,
         history=accepted.history or recording.accepted.history,
         replays=recording.run_id,
     )
+
+
+def _or_else(limits: Limits, otherwise: Limits) -> Limits:
+    """Return limits, with others where nothing is said."""
+    own = {name: value for name, value in asdict(limits).items() if value is not None}
+    return replace(otherwise, **own)
 
 
 def _check_routing(config: Config, host: PluginHost) -> None:

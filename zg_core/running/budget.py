@@ -16,6 +16,7 @@ import math
 import sys
 from bisect import insort
 from itertools import count
+from typing import Any
 
 import anyio
 
@@ -35,6 +36,7 @@ class Budget:
         tokens: The tokens that were spent before.
         calls: The calls that were made before.
         nanos: The billionths of a US dollar that were spent before.
+        fixed: Those of the limits that the workflow says, which no run can raise.
         above: The budget this one is a part of, which bounds it as well.
     """
 
@@ -46,9 +48,10 @@ class Budget:
         tokens: int = 0,
         calls: int = 0,
         nanos: int = 0,
+        fixed: Limits = Limits(),
         above: Budget | None = None,
     ) -> None:
-        self._own = _Account(limits, whose, tokens, calls, nanos)
+        self._own = _Account(limits, whose, tokens, calls, nanos, fixed)
         over = above._accounts if above else ()
         self._accounts: tuple[_Account, ...] = (self._own, *over)
 
@@ -60,10 +63,17 @@ class Budget:
         tokens: int = 0,
         calls: int = 0,
         nanos: int = 0,
+        fixed: Limits = Limits(),
     ) -> Budget:
         """Return the budget of a part, which can never spend more than this one."""
         return Budget(
-            limits, whose, tokens=tokens, calls=calls, nanos=nanos, above=self
+            limits,
+            whose,
+            tokens=tokens,
+            calls=calls,
+            nanos=nanos,
+            fixed=fixed,
+            above=self,
         )
 
     @property
@@ -166,6 +176,7 @@ class _Account:
     """The count of one budget: what is spent for sure, and what may be."""
 
     __slots__ = (
+        "_fixed",
         "_limits",
         "bounded",
         "calls",
@@ -181,9 +192,16 @@ class _Account:
     )
 
     def __init__(
-        self, limits: Limits, whose: str, tokens: int, calls: int, nanos: int
+        self,
+        limits: Limits,
+        whose: str,
+        tokens: int,
+        calls: int,
+        nanos: int,
+        fixed: Limits,
     ) -> None:
         self.limit(limits)
+        self._fixed = fixed
         self.whose = whose
         self.calls = calls
         self.spent_tokens = self.used_tokens = tokens  # used is spent or reserved
@@ -218,7 +236,7 @@ class _Account:
             raise LimitError(
                 f"{self.whose} has made the {_count(self.most_calls, 'model call')} "
                 "that its limit allows",
-                _REMEDY,
+                **self._raising("calls"),
                 whose=self.whose,
                 limit="calls",
                 allowed=limits.calls,
@@ -231,7 +249,7 @@ class _Account:
                 f"the limit of {self.whose}, {_count(self.most_tokens, 'token')}, does "
                 f"not allow the next model call, which may take {want.tokens:,} tokens "
                 f"of the {left:,} left",
-                _REMEDY,
+                **self._raising("tokens"),
                 whose=self.whose,
                 limit="tokens",
                 allowed=limits.tokens,
@@ -244,13 +262,23 @@ class _Account:
                 f"the limit of {self.whose}, {_dollars(self.most_nanos)} (usd), does "
                 f"not allow the next model call, which may cost {_dollars(want.nanos)} "
                 f"of the {_dollars(left)} left",
-                _REMEDY,
+                **self._raising("usd"),
                 whose=self.whose,
                 limit="usd",
                 allowed=limits.usd,
                 spent=self.spent_nanos / 1e9,
                 wanted=want.nanos / 1e9,
             )
+
+    def _raising(self, limit: str) -> dict[str, Any]:
+        """Return how a limit can be raised, and whether the workflow alone can."""
+        fixed = getattr(self._fixed, limit) == getattr(self._limits, limit)
+        remedy = (
+            "raise its limit in the workflow, for a new run, or ask for less"
+            if fixed
+            else "resume the run with a higher limit, or ask for less"
+        )
+        return {"remedy": remedy, "fixed": fixed}
 
     def has_free(self, want: Want) -> bool:
         """Tell whether something can be had now."""
@@ -363,9 +391,6 @@ class _Waiting:
                 account.release(Reservation(self.want, self._accounts))
         for account in self._accounts:
             account.serve()
-
-
-_REMEDY = "resume the run with a higher limit, or ask for less"
 
 
 def _count(amount: int, what: str) -> str:

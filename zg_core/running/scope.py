@@ -104,7 +104,13 @@ class RunScope:
     def _step(self, name: str) -> Budget:
         state = self.recorder.state
         limits = state.step_limits(name)
-        return _child(self.budget, limits, f"step {name!r}", state.steps[name])
+        return _child(
+            self.budget,
+            limits,
+            f"step {name!r}",
+            state.steps[name],
+            fixed=state.workflow_limits(name),
+        )
 
     def _part(self, path: str) -> Budget:
         budget = self.step_budget(above(path))
@@ -115,11 +121,18 @@ class RunScope:
         return _child(budget, limits, f"agent {path!r}", spent)
 
 
-def _child(budget: Budget, limits: Limits, whose: str, spent: StepState) -> Budget:
+def _child(
+    budget: Budget,
+    limits: Limits,
+    whose: str,
+    spent: StepState,
+    fixed: Limits = Limits(),
+) -> Budget:
     return budget.child(
         limits,
         whose,
         tokens=spent.usage.total_tokens + spent.lost_tokens,
         calls=spent.calls,
         nanos=spent.cost_nanos + spent.lost_nanos,
+        fixed=fixed,
     )
