@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from builtin.vendors import ASKED, answer, asking, both, make
+from builtin.vendors import ASKED, KEY, answer, asking, both, make
+from offering import Offering, flow
 
+import zg_core as zg
 from zg_core.plugin_api import (
     ConfigError,
+    Enforcing,
     Image,
     JsonObject,
     Message,
@@ -117,6 +120,113 @@ async def test_a_schema_is_sent_in_words_the_api_can_enforce(
 
     form = {"type": "json_schema", "schema": sent}
     assert server.requests[0].body["output_config"] == {"format": form}
+
+
+NAMED = {"type": "object", "properties": {"a": {"type": "string"}}}
+TREE = {"type": "object", "properties": {"in": {"$ref": "#/$defs/t"}}}
+MAYBE = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+
+
+def wide(count: int, schema: JsonObject, required: bool = False) -> JsonObject:
+    """Make the schema of an object with so many properties."""
+    names = [f"p{number}" for number in range(count)]
+    shape = {"type": "object", "properties": dict.fromkeys(names, schema)}
+    return shape | {"required": names if required else []}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        NAMED,
+        NAMED | {"additionalProperties": False, "required": ["a"], "title": "A"},
+        {"type": "object", "additionalProperties": False},
+        {"type": "array", "items": NAMED, "minItems": 2},
+        {"type": ["string", "null"], "enum": ["a", None]},
+        {"const": 1},
+        MAYBE,
+        {"oneOf": [NAMED, {"type": "null"}], "discriminator": {"propertyName": "a"}},
+        {"$ref": "#/$defs/n", "description": "it", "$defs": {"n": NAMED}},
+        {"$schema": "https://json-schema.org/draft/2020-12/schema"} | NAMED,
+        wide(24, {"type": "string"}),
+        wide(16, MAYBE, required=True),
+    ],
+)
+def test_a_schema_that_says_all_it_allows_is_enforced(schema: JsonObject) -> None:
+    asked = Request(model="m", messages=ASKED.messages, output_schema=schema)
+    provider = make("anthropic")
+
+    assert isinstance(provider, Enforcing)
+    assert provider.enforces(asked)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {},
+        {"title": "anything"},
+        {"type": ["string", "null"]},
+        {"type": "thing"},
+        {"type": "object"},
+        {"type": "object", "properties": {}},
+        {"type": "object", "additionalProperties": {"type": "integer"}},
+        NAMED | {"additionalProperties": True},
+        NAMED | {"patternProperties": {"^b": NAMED}},
+        NAMED | {"required": ["b"]},
+        NAMED | {"properties": {"a": True}},
+        NAMED | {"anyOf": [NAMED]},
+        NAMED | {"allOf": [NAMED]},
+        NAMED | {"description": 1},
+        NAMED | {"properties": {"a": {"type": "string", "format": ["uri"]}}},
+        {"type": "array"},
+        {"type": "array", "items": False, "prefixItems": [NAMED]},
+        {"type": "array", "items": {}},
+        {"type": "object", "properties": {"a": {"type": "object"}}},
+        {"enum": [[1]]},
+        {"enum": []},
+        {"anyOf": []},
+        {"const": {"a": 1}},
+        {"$ref": "#"},
+        {"$ref": "#/$defs/m", "$defs": {"n": NAMED}},
+        {"$ref": "#/definitions/n", "definitions": {"n": NAMED}},
+        {"$ref": "#/$defs/t", "$defs": {"t": TREE}},
+        NAMED | {"$defs": {"n": {"type": "object"}}},
+        wide(25, {"type": "string"}),
+        wide(17, MAYBE, required=True),
+    ],
+)
+def test_a_schema_that_would_shut_out_what_it_allows_is_not_enforced(
+    schema: JsonObject,
+) -> None:
+    asked = Request(model="m", messages=ASKED.messages, output_schema=schema)
+    provider = make("anthropic")
+
+    assert isinstance(provider, Enforcing)
+    assert not provider.enforces(asked)
+
+
+async def test_counts_by_name_are_asked_for_by_a_tool() -> None:
+    counted = ToolCall(call_id="c1", name="answer", arguments={"a": 1})
+    said = answer(counted, stop_reason="tool_calls")
+    found: list[zg.Response] = []
+
+    async def agent(ctx: zg.Context) -> zg.Reply:
+        asked = [Message.user("Count the letters.")]
+        found.append(await ctx.complete(asked, output_schema=dict[str, int]))
+        return zg.Reply(output=None)
+
+    async with WireServer(said) as server:
+        values = {"base_url": server.url, "api_key": KEY}
+        config = zg.Config(plugins_config={"builtin": {"anthropic": values}})
+        async with zg.Engine.open(
+            Offering(a=agent), config=config, journal="memory", discover=()
+        ) as engine:
+            options = zg.RunOptions(model="anthropic:m")
+            await engine.run(flow("a"), "x", options=options)
+
+    assert found[0].data == {"a": 1}
+    (asked,) = (request.body for request in server.requests)
+    assert "output_config" not in asked
+    assert [tool["name"] for tool in asked["tools"]] == ["answer"]
 
 
 async def test_an_answer_has_a_bound_where_nobody_says_one() -> None:
@@ -329,3 +439,16 @@ def test_an_estimate_is_never_too_low(text: str) -> None:
     asked = Request(model="m", messages=(Message.user(text),), output_schema={"a": {}})
 
     assert make("anthropic").estimate(asked) > len(text.encode(errors="replace"))
+
+
+@pytest.mark.parametrize("letter", ["\x7f", "\x80", "'", '"', "\\", "é", "\U0010ffff"])
+@pytest.mark.parametrize("deep", [False, True])
+async def test_an_estimate_counts_the_words_a_schema_is_sent_in(
+    letter: str, deep: bool
+) -> None:
+    text = letter * 5_000
+    schema = {"type": "string", "default": [text] if deep else text}
+    asked = Request(model="m", messages=ASKED.messages, output_schema=schema)
+
+    sent = json.dumps(await body_of(asked), ensure_ascii=False).encode()
+    assert make("anthropic").estimate(asked) >= len(sent)

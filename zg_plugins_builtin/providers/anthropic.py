@@ -24,6 +24,7 @@ from zg_core.plugin_api import (
     Usage,
 )
 
+from ._closed_schema import is_enforceable
 from ._service import Service, model_info, section
 from ._vendor import Vendor
 from ._wire_json import arguments_of, counted, dump_json
@@ -89,8 +90,12 @@ class AnthropicProvider:
 
     def estimate(self, request: Request) -> int:
         """Return the bytes of the request: no tokenizer makes more tokens of them."""
-        schema = dump_json(request.output_schema)  # it may be sent in more words
-        return len(dump_json(self._body(request))) + len(schema) + _HIDDEN_TOKENS
+        words = dump_json(repr(request.output_schema))  # which it may be sent in, too
+        return len(dump_json(self._body(request))) + len(words) + _HIDDEN_TOKENS
+
+    def enforces(self, request: Request) -> bool:
+        """Tell whether the API can hold an answer to all that a schema allows."""
+        return request.output_schema is None or is_enforceable(request.output_schema)
 
     async def complete(self, request: Request) -> Response:
         """Answer a request."""
@@ -121,13 +126,10 @@ class AnthropicProvider:
 
     async def _enforceable(self, schema: JsonObject | None) -> JsonObject | None:
         """Return a schema in the words the API can enforce; the package knows how."""
-        if schema is None:
-            return None
+        if schema is None or not is_enforceable(schema):
+            return schema  # who asks for it all the same lets the server judge
         package = await self._vendor.package()
-        try:
-            transformed: JsonObject = package.transform_schema(schema)
-        except ValueError:
-            return schema  # it says too little; let the server judge
+        transformed: JsonObject = package.transform_schema(schema)
         return transformed
 
     def _body(self, request: Request, schema: JsonObject | None = None) -> JsonObject:
