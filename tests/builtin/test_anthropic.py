@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from builtin.vendors import ASKED, KEY, answer, asking, both, make
+from builtin.vendors import ASKED, KEY, VENDORS, answer, asking, both, make
 from offering import Offering, flow
 
 import zg_core as zg
@@ -439,6 +439,25 @@ def test_an_estimate_is_never_too_low(text: str) -> None:
     asked = Request(model="m", messages=(Message.user(text),), output_schema={"a": {}})
 
     assert make("anthropic").estimate(asked) > len(text.encode(errors="replace"))
+
+
+def test_an_image_is_not_estimated_by_the_size_of_its_file() -> None:
+    large = Image(media_type="image/png", data="A" * 5_000_000)
+    shown = Message.user("What are these?", large, large)
+    asked = Request(model="m", messages=(shown,))
+
+    assert 100_000 < make("anthropic").estimate(asked) < 110_000
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_an_image_that_is_not_sent_takes_nothing_off_an_estimate(vendor: str) -> None:
+    large = Image(media_type="image/png", data="A" * 5_000_000)
+    unseen = Message(role="system", parts=(large, Text(text="Be brief.")))
+    if vendor == "openai":
+        unseen = Message(role="tool", parts=(large,))
+    asked = Request(model="m", messages=(unseen, Message.user("x" * 9_000)))
+
+    assert make(vendor).estimate(asked) > 9_000
 
 
 @pytest.mark.parametrize("letter", ["\x7f", "\x80", "'", '"', "\\", "é", "\U0010ffff"])

@@ -25,6 +25,7 @@ from zg_core.plugin_api import (
 )
 
 from ._closed_schema import is_enforceable
+from ._estimates import with_cut_images
 from ._service import Service, model_info, section
 from ._vendor import Vendor
 from ._wire_json import arguments_of, counted, dump_json
@@ -89,9 +90,13 @@ class AnthropicProvider:
         return self._info
 
     def estimate(self, request: Request) -> int:
-        """Return the bytes of the request: no tokenizer makes more tokens of them."""
+        """Return the bytes of the request: no tokenizer makes more tokens of them.
+
+        An image counts as much as one can, at most.
+        """
         words = dump_json(repr(request.output_schema))  # which it may be sent in, too
-        return len(dump_json(self._body(request))) + len(words) + _HIDDEN_TOKENS
+        body = self._body(with_cut_images(request))
+        return len(dump_json(body)) + len(words) + _HIDDEN_TOKENS
 
     def enforces(self, request: Request) -> bool:
         """Tell whether the API can hold an answer to all that a schema allows."""

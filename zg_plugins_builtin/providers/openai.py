@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from zg_core.plugin_api import (
     Chunk,
-    Image,
     Json,
     ModelInfo,
     Progress,
@@ -19,6 +18,7 @@ from zg_core.plugin_api import (
 )
 
 from ._chat_completions import ChatCompletions
+from ._estimates import with_cut_images
 from ._refused_fields import with_setting
 from ._responses import Responses, reasons
 from ._service import Service, model_info, section
@@ -33,8 +33,6 @@ AUTO = "auto"
 _OWN = re.compile(r"https?://([^/@]*@)?([\w-]+\.)*openai\.com([:/]|$)")
 _HIDDEN_TOKENS = 256
 """More than servers add of their own, beyond what JSON takes around the texts."""
-_IMAGE_TOKENS = 50_000
-"""More than any model makes of one image, however large its file is."""
 
 
 def make(settings: Settings) -> OpenAIProvider:
@@ -93,12 +91,8 @@ class OpenAIProvider:
 
         An image counts as much as one can, at most.
         """
-        size = len(dump_json(self._api(request.model).body(request)))
-        for message in request.messages:
-            for part in message.parts:
-                if isinstance(part, Image):
-                    size -= max(0, len(part.data) - _IMAGE_TOKENS)
-        return size + _HIDDEN_TOKENS
+        body = self._api(request.model).body(with_cut_images(request))
+        return len(dump_json(body)) + _HIDDEN_TOKENS
 
     async def complete(self, request: Request) -> Response:
         """Answer a request."""
