@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from builtin.vendors import ASKED, KEY, VENDORS, answer, asking, both, make
+from builtin.vendors import ASKED, KEY, VENDORS, answer, asking, both, make, streamed
 from offering import Offering, flow
 
 import zg_core as zg
@@ -15,6 +15,7 @@ from zg_core.plugin_api import (
     Image,
     JsonObject,
     Message,
+    ProviderRequestError,
     Reasoning,
     Request,
     Text,
@@ -406,6 +407,82 @@ async def test_a_model_thinks_as_long_as_it_may(
     assert body.get("thinking") == (thinking if budget else None)
 
 
+@pytest.mark.parametrize("asked", [ASKED, Request(model="m", messages=LOOP)])
+@pytest.mark.parametrize(
+    ("setting", "sent"), [("adaptive", "adaptive"), ("off", "disabled")]
+)
+async def test_a_model_thinks_as_it_sees_fit_or_not_at_all(
+    asked: Request, setting: str, sent: str
+) -> None:
+    body = await body_of(asked, thinking=setting)
+
+    assert body["thinking"] == {"type": sent}
+
+
+async def test_an_effort_stands_beside_the_schema_of_an_answer() -> None:
+    asked = Request(model="m", messages=ASKED.messages, output_schema={"const": 1})
+
+    config = (await body_of(asked, effort="xhigh"))["output_config"]
+    form = {"type": "json_schema", "schema": {"const": 1}}
+    assert config == {"effort": "xhigh", "format": form}
+    assert (await body_of(ASKED, effort="low"))["output_config"] == {"effort": "low"}
+
+
+ADAPTIVE_ONLY = (
+    '"thinking.type.{}" is not supported for this model. Use "thinking.type.adaptive" '
+    'and "output_config.effort" to control thinking behavior.'
+)
+
+
+@pytest.mark.parametrize("way", ["complete", "stream"])
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        (ADAPTIVE_ONLY.format("enabled"), 'set thinking = "adaptive", not thinking_t'),
+        (ADAPTIVE_ONLY.format("disabled"), 'set effort = "low", not thinking = "off"'),
+        (
+            "adaptive thinking is not supported on this model",
+            "set thinking_tokens = 4096, not thinking,",
+        ),
+        (
+            "This model does not support the effort parameter.",
+            "set another effort, or none",
+        ),
+        (
+            "output_config.format: Extra inputs are not permitted",
+            "set output_schema = false",
+        ),
+        ("Schema is too complex.", "set output_schema = false"),
+    ],
+)
+async def test_what_a_model_refuses_names_the_setting_that_helps(
+    way: str, said: str, remedy: str
+) -> None:
+    detail = {"type": "invalid_request_error", "message": said}
+    body = json.dumps({"type": "error", "error": detail}).encode()
+
+    async with (
+        WireServer(Fault(status=400, body=body)) as server,
+        asking("anthropic", server) as provider,
+    ):
+        with pytest.raises(ProviderRequestError) as raised:
+            if way == "complete":
+                await provider.complete(ASKED)
+            else:
+                await streamed(provider, ASKED)
+
+    assert said[:200] in raised.value.cause
+    assert raised.value.remedy is not None
+    assert raised.value.remedy.startswith(remedy)
+    assert "[plugins.config.builtin.anthropic]" in raised.value.remedy
+    assert raised.value.status == 400
+
+
+def test_a_model_is_told_in_one_way_how_to_think() -> None:
+    with pytest.raises(ConfigError, match="both thinking and thinking_tokens"):
+        make("anthropic", thinking="off", thinking_tokens=2048)
+
+
 @pytest.mark.parametrize(
     ("reason", "meant"),
     [
@@ -427,7 +504,13 @@ async def test_each_reason_to_stop_has_its_word(reason: str, meant: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("prompt_cache", "sometimes"), ("thinking_tokens", 1023)]
+    ("key", "value"),
+    [
+        ("effort", "none"),
+        ("prompt_cache", "sometimes"),
+        ("thinking", "enabled"),
+        ("thinking_tokens", 1023),
+    ],
 )
 def test_a_setting_that_does_not_fit_is_refused(key: str, value: object) -> None:
     with pytest.raises(ConfigError, match=f"{key} of the provider anthropic must be"):

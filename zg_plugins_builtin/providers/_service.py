@@ -180,7 +180,9 @@ _EXPECTED: Mapping[str, _Expected] = MappingProxyType(
 _OF_PACKAGE: Mapping[str, Mapping[str, _Expected]] = MappingProxyType(
     {
         "anthropic": {
+            "effort": _one_of("low", "medium", "high", "xhigh", "max"),
             "prompt_cache": _one_of("always", "auto", "never"),
+            "thinking": _one_of("adaptive", "off"),
             "thinking_tokens": ("a whole number of at least 1024", _is_much),
         },
         "openai": {

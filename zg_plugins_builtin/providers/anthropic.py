@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Iterable, Iterator
 
 from zg_core.plugin_api import (
     Chunk,
+    ConfigError,
     Image,
     Json,
     JsonObject,
@@ -13,6 +14,7 @@ from zg_core.plugin_api import (
     ModelInfo,
     Part,
     Progress,
+    ProviderRequestError,
     Reasoning,
     Request,
     Response,
@@ -26,6 +28,7 @@ from zg_core.plugin_api import (
 
 from ._closed_schema import is_enforceable
 from ._estimates import with_cut_images
+from ._refused_fields import with_anthropic_setting
 from ._service import Service, model_info, section
 from ._vendor import Vendor
 from ._wire_json import arguments_of, counted, dump_json
@@ -48,6 +51,7 @@ _REASONS: dict[str, StopReason] = {
     "refusal": "refusal",
 }
 """``pause_turn`` is told of tools that run at the vendor's, and none are asked for."""
+_THINKING = {"adaptive": "adaptive", "off": "disabled"}
 _LEAST_THINKING = 1024
 _THOUGHTS = ("thinking", "redacted_thinking")
 _PIECES = {
@@ -70,10 +74,16 @@ class AnthropicProvider:
 
     Args:
         settings: Its section: ``base_url``, ``api_key``, ``timeout_seconds``, the
-            fields of `ModelInfo`; ``thinking_tokens``, how much a model may think
-            before it answers; and ``prompt_cache``, whether what it reads is kept
-            for the next request: ``"always"``, ``"never"``, or where one will come
-            that begins the same (``"auto"``).
+            fields of `ModelInfo`; ``thinking``, whether a model thinks before it
+            answers: as it sees fit (``"adaptive"``), or not (``"off"``); how hard it
+            tries (``effort``); ``thinking_tokens``, how much it may think, for older
+            models, which want to be told; and ``prompt_cache``, whether what it reads
+            is kept for the next request: ``"always"``, ``"never"``, or where one will
+            come that begins the same (``"auto"``).
+
+    Raises:
+        ConfigError: If a setting does not fit, or ``thinking`` and ``thinking_tokens``
+            are both set.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -83,7 +93,14 @@ class AnthropicProvider:
         self._vendor = Vendor(service, settings)
         self._info = model_info(settings, max_output_tokens=MAX_OUTPUT_TOKENS)
         self._cache: str = settings.get("prompt_cache", "auto")
-        self._thinking: int = settings.get("thinking_tokens", 0)
+        self._effort: str | None = settings.get("effort")
+        self._thinking: str | None = settings.get("thinking")
+        self._thinking_tokens: int = settings.get("thinking_tokens", 0)
+        if self._thinking and self._thinking_tokens:
+            raise ConfigError(
+                "the provider anthropic is set both thinking and thinking_tokens",
+                "take thinking_tokens away, which only older models know",
+            )
 
     def info(self, model: str) -> ModelInfo:
         """Say what the settings say; by default that it can do everything."""
@@ -105,20 +122,24 @@ class AnthropicProvider:
     async def complete(self, request: Request) -> Response:
         """Answer a request."""
         body = self._body(request, await self._enforceable(request.output_schema))
-        document, request_id = await self._vendor.ask(_PATH, body)
+        try:
+            document, request_id = await self._vendor.ask(_PATH, body)
+        except ProviderRequestError as error:
+            raise with_anthropic_setting(error) from error.__cause__
         return self._vendor.understand(_response, document, request_id)
 
     async def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """Answer a request in pieces."""
         body = self._body(request, await self._enforceable(request.output_schema))
+        body |= {"stream": True}
         gathered = _Gathered()
-        async with self._vendor.stream(_PATH, body | {"stream": True}) as (
-            events,
-            request_id,
-        ):
-            async for event in events:
-                if text := self._vendor.understand(gathered.add, event):
-                    yield Chunk(text=text)
+        try:
+            async with self._vendor.stream(_PATH, body) as (events, request_id):
+                async for event in events:
+                    if text := self._vendor.understand(gathered.add, event):
+                        yield Chunk(text=text)
+        except ProviderRequestError as error:
+            raise with_anthropic_setting(error) from error.__cause__
         yield Chunk(response=self._vendor.understand(gathered.response, request_id))
 
     async def prepare(self, model: str, progress: Progress, *, download: bool) -> None:
@@ -150,15 +171,23 @@ class AnthropicProvider:
             body["system"] = "\n\n".join(system)
         if request.tools:
             body["tools"] = [_tool(tool) for tool in request.tools]
+        config: JsonObject = {"effort": self._effort} if self._effort else {}
         if schema is not None:
-            form = {"type": "json_schema", "schema": schema}
-            body["output_config"] = {"format": form}
+            config["format"] = {"type": "json_schema", "schema": schema}
+        if config:
+            body["output_config"] = config
         if self._keeps(request):
             body["cache_control"] = {"type": "ephemeral"}
-        if self._thinking and most > _LEAST_THINKING and _may_think(request.messages):
-            budget = min(self._thinking, most - 1)
-            body["thinking"] = {"type": "enabled", "budget_tokens": budget}
-        return body
+        return body | self._thinks(request, most)
+
+    def _thinks(self, request: Request, most: int) -> JsonObject:
+        """Return how a model is told to think, if it is."""
+        if self._thinking:
+            return {"thinking": {"type": _THINKING[self._thinking]}}
+        if self._thinking_tokens and most > _LEAST_THINKING and _may_think(request):
+            budget = min(self._thinking_tokens, most - 1)
+            return {"thinking": {"type": "enabled", "budget_tokens": budget}}
+        return {}
 
     def _keeps(self, request: Request) -> bool:
         """Tell whether to have the prompt cached: writing costs more than reading."""
@@ -192,9 +221,9 @@ def _turns(messages: Iterable[Message]) -> list[JsonObject]:
     return turns
 
 
-def _may_think(messages: Iterable[Message]) -> bool:
-    """Tell whether a model may think: not amid calls it began without thinking."""
-    for message in reversed(tuple(messages)):
+def _may_think(request: Request) -> bool:
+    """Tell whether a model may be told to think: not amid calls begun without."""
+    for message in reversed(request.messages):
         if message.role == "assistant":
             thought = any(map(_is_ours, message.parts))
             return thought or not message.tool_calls
