@@ -354,6 +354,38 @@ async def test_what_one_side_says_is_one_message_and_results_come_first() -> Non
     assert kinds == ["tool_result", "text", "text"]
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ([THOUGHT, SEALED], []),
+        ([THOUGHT, {"type": "text", "text": " \n"}, SEALED], []),
+        (
+            [THOUGHT, {"type": "text", "text": "So."}, SEALED],
+            [THOUGHT, {"type": "text", "text": "So."}],
+        ),
+    ],
+)
+async def test_a_thought_that_led_to_nothing_is_not_handed_back(
+    said: list[JsonObject], kept: list[JsonObject]
+) -> None:
+    reply = Fault(
+        body=json.dumps({"content": said, "stop_reason": "end_turn"}).encode()
+    )
+
+    async with WireServer(reply) as server, asking("anthropic", server) as provider:
+        thought = (await provider.complete(ASKED)).message
+        talk = (*ASKED.messages, thought, Message.user("So?"))
+        await provider.complete(Request(model="m", messages=talk))
+
+    sent = server.requests[1].body["messages"]
+    assert [m["content"] for m in sent if m["role"] == "assistant"] == (
+        [kept] if kept else []
+    )
+    assert [message["role"] for message in sent] == (
+        ["user", "assistant", "user"] if kept else ["user"]
+    )
+
+
 async def test_an_image_is_sent_as_it_is() -> None:
     image = Image.of(b"\xff\xd8\xff and so on")
     shown = Request(model="m", messages=(Message.user("What is it?", image),))
@@ -368,6 +400,8 @@ async def test_an_image_is_sent_as_it_is() -> None:
 
 
 TOOL = ToolDefinition(name="look", description="Looks.", parameters={})
+LOOKED = Message.tool(ToolResult(call_id="c1", output="it"))
+IDLE = Message(role="assistant", parts=(Reasoning(provider="anthropic", data=THOUGHT),))
 LOOP = (Message.user("hi"), Message(role="assistant", parts=(CALL,)))
 
 
@@ -396,6 +430,7 @@ async def test_a_prompt_is_cached_where_its_beginning_is_sent_again(
         (Request(model="m", messages=ASKED.messages, max_output_tokens=2000), 1999),
         (Request(model="m", messages=ASKED.messages, max_output_tokens=900), None),
         (Request(model="m", messages=LOOP), None),
+        (Request(model="m", messages=(*LOOP, LOOKED, IDLE, *ASKED.messages)), None),
     ],
 )
 async def test_a_model_thinks_as_long_as_it_may(

@@ -178,16 +178,18 @@ class AnthropicProvider:
             body["output_config"] = config
         if self._keeps(request):
             body["cache_control"] = {"type": "ephemeral"}
-        return body | self._thinks(request, most)
+        if thinking := self._thinks(body["messages"], most):
+            body["thinking"] = thinking
+        return body
 
-    def _thinks(self, request: Request, most: int) -> JsonObject:
+    def _thinks(self, turns: list[JsonObject], most: int) -> JsonObject | None:
         """Return how a model is told to think, if it is."""
         if self._thinking:
-            return {"thinking": {"type": _THINKING[self._thinking]}}
-        if self._thinking_tokens and most > _LEAST_THINKING and _may_think(request):
+            return {"type": _THINKING[self._thinking]}
+        if self._thinking_tokens and most > _LEAST_THINKING and _may_think(turns):
             budget = min(self._thinking_tokens, most - 1)
-            return {"thinking": {"type": "enabled", "budget_tokens": budget}}
-        return {}
+            return {"type": "enabled", "budget_tokens": budget}
+        return None
 
     def _keeps(self, request: Request) -> bool:
         """Tell whether to have the prompt cached: writing costs more than reading."""
@@ -205,13 +207,16 @@ def _turns(messages: Iterable[Message]) -> list[JsonObject]:
     """Return a conversation of turns: what one side says is one message.
 
     The API wants the results of calls to be the first it hears after them, and
-    refuses a message that says nothing.
+    refuses a message that says nothing, or ends in a thought that led to nothing.
     """
     turns: list[JsonObject] = []
     for message in messages:
-        blocks = [_block(part) for part in message.parts if _says_something(part)]
-        if not blocks or message.role == "system":
+        parts = [part for part in message.parts if _says_something(part)]
+        while parts and isinstance(parts[-1], Reasoning):
+            parts.pop()
+        if not parts or message.role == "system":
             continue
+        blocks = [_block(part) for part in parts]
         role = "assistant" if message.role == "assistant" else "user"
         if turns and turns[-1]["role"] == role:
             blocks = turns.pop()["content"] + blocks
@@ -221,17 +226,13 @@ def _turns(messages: Iterable[Message]) -> list[JsonObject]:
     return turns
 
 
-def _may_think(request: Request) -> bool:
+def _may_think(turns: list[JsonObject]) -> bool:
     """Tell whether a model may be told to think: not amid calls begun without."""
-    for message in reversed(request.messages):
-        if message.role == "assistant":
-            thought = any(map(_is_ours, message.parts))
-            return thought or not message.tool_calls
+    for turn in reversed(turns):
+        if turn["role"] == "assistant":
+            kinds = {block.get("type") for block in turn["content"]}
+            return "tool_use" not in kinds or not kinds.isdisjoint(_THOUGHTS)
     return True
-
-
-def _is_ours(part: Part) -> bool:
-    return isinstance(part, Reasoning) and part.provider == _FORMAT
 
 
 def _says_something(part: Part) -> bool:
