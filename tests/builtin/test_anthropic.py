@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from builtin.vendors import ASKED, KEY, VENDORS, answer, asking, both, make, streamed
@@ -384,6 +385,32 @@ async def test_a_thought_that_led_to_nothing_is_not_handed_back(
     assert [message["role"] for message in sent] == (
         ["user", "assistant", "user"] if kept else ["user"]
     )
+
+
+@pytest.mark.parametrize(
+    "ids", [("call_0", "call_0"), ("functions.look:0", "functions.look:1"), ("", "é")]
+)
+async def test_calls_of_another_vendor_are_handed_on_with_ids_that_fit(
+    ids: tuple[str, str],
+) -> None:
+    talk = [Message.user("Look twice.")]
+    for number, call_id in enumerate(ids):
+        wish = ToolCall(call_id=call_id, name="look", arguments={"at": number})
+        result = ToolResult(call_id=call_id, output=f"saw {number}")
+        talk += [Message(role="assistant", parts=(wish,)), Message.tool(result)]
+
+    sent = (await body_of(Request(model="m", messages=tuple(talk))))["messages"]
+
+    blocks = [block for message in sent for block in message["content"]]
+    calls = {b["id"]: b["input"]["at"] for b in blocks if b["type"] == "tool_use"}
+    results = {
+        block["tool_use_id"]: block["content"]
+        for block in blocks
+        if block["type"] == "tool_result"
+    }
+    assert all(re.fullmatch("[a-zA-Z0-9_-]+", call_id) for call_id in calls)
+    assert results == {call_id: f"saw {at}" for call_id, at in calls.items()}
+    assert len(calls) == 2
 
 
 async def test_an_image_is_sent_as_it_is() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Iterable, Iterator
 
 from zg_core.plugin_api import (
@@ -26,6 +27,7 @@ from zg_core.plugin_api import (
     Usage,
 )
 
+from ._call_ids import CallIds, with_call_ids
 from ._closed_schema import is_enforceable
 from ._estimates import with_cut_images
 from ._refused_fields import with_anthropic_setting
@@ -42,6 +44,7 @@ _PATH = "/v1/messages"
 _FORMAT = "anthropic"
 _HIDDEN_TOKENS = 2048
 """More than the server adds of its own, such as how to call tools."""
+_CALL_IDS = CallIds(allowed=re.compile("[a-zA-Z0-9_-]+"), length=32)
 _REASONS: dict[str, StopReason] = {
     "end_turn": "end",
     "stop_sequence": "end",
@@ -163,7 +166,7 @@ class AnthropicProvider:
         body: JsonObject = {
             "model": request.model,
             "max_tokens": most,
-            "messages": _turns(request.messages),
+            "messages": _turns(with_call_ids(request.messages, _CALL_IDS)),
         }
         schema = schema or request.output_schema
         system = [m.text for m in request.messages if m.role == "system" and m.text]
