@@ -142,6 +142,17 @@ async def test_what_is_no_object_is_wrapped_into_one_for_the_tool() -> None:
     assert "$id" not in inner
 
 
+@pytest.mark.parametrize("key", ["allOf", "anyOf", "oneOf"])
+async def test_an_object_of_choices_is_wrapped_into_a_plain_one(key: str) -> None:
+    either = COUNT | {key: [{"required": ["n"]}]}
+    model = ScriptedProvider(call("answer", value={"n": 1}), info=BY_TOOL)
+
+    assert (await asked(model, wanted=either)).data == {"n": 1}
+    parameters = model.requests[0].tools[0].parameters
+    assert parameters["properties"] == {"value": either}
+    assert key not in parameters
+
+
 async def test_other_tools_come_before_an_answer_that_was_given_too_soon() -> None:
     both = (call("answer", n=1), call("look", place="here"))
     answer = await asked(ScriptedProvider(both, info=BY_TOOL), tools=["look"])

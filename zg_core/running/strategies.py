@@ -28,6 +28,7 @@ _ASK_FOR_JSON = (
 _ASK_FOR_CALL = "Give your final answer by calling the tool {}, and only so."
 _DESCRIPTION = "Gives the final answer."
 _WRAPPED = "value"
+_NOT_AT_TOP = frozenset(("$ref", "allOf", "anyOf", "const", "enum", "not", "oneOf"))
 
 
 def held_to_schema(chain: tuple[Link, ...], request: Request) -> tuple[Link, ...]:
@@ -134,7 +135,8 @@ def _tool(name: str, schema: JsonObject) -> ToolDefinition:
 
 
 def _is_object(schema: JsonObject) -> bool:
-    return schema.get("type") == "object" and "$ref" not in schema
+    """Tell whether vendors take a schema as it is for a tool's parameters."""
+    return schema.get("type") == "object" and _NOT_AT_TOP.isdisjoint(schema)
 
 
 def _wrapped(schema: JsonObject) -> JsonObject:
