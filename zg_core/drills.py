@@ -127,14 +127,30 @@ class Drill:
         Returns:
             The fault, and a number from 0 to 1 that is as certain.
         """
-        words = (self.seed, model, call_key, nth)
-        chance = sha256("\0".join(map(str, words)).encode()).digest()
+        chance = self._chance(model, call_key, nth)
         draw, part = _fraction(chance[:8]), _fraction(chance[8:16])
         for injection in self._for((model, provider, "")):
             draw -= injection.probability
             if draw < 0:
                 return injection, part
         return None, part
+
+    def patience(self, model: str, call_key: str, nth: int) -> float:
+        """Say how long a request waits that is sent again, as far as chance says so.
+
+        Args:
+            model: As in `fault`, and so are the others.
+            call_key: The call within its run.
+            nth: Which request it is that failed.
+
+        Returns:
+            A number from 0 to 1.
+        """
+        return _fraction(self._chance(model, call_key, nth)[16:24])
+
+    def _chance(self, model: str, call_key: str, nth: int) -> bytes:
+        words = (self.seed, model, call_key, nth)
+        return sha256("\0".join(map(str, words)).encode()).digest()
 
     def _for(self, names: Sequence[str]) -> list[Injection]:
         for name in names:

@@ -309,6 +309,18 @@ async def test_the_same_seed_is_the_same_drill_in_whatever_order_calls_come() ->
     assert faults(third) != faults(one)
 
 
+async def test_the_same_seed_waits_as_long_before_it_asks_again() -> None:
+    async def waits(seed: int) -> list[float | None]:
+        events, _ = await drilled("500@0.7", seed=seed)
+        return [e.retry_in_seconds for e in events if isinstance(e, zg.ModelFailed)]
+
+    one = await waits(1)
+
+    assert any(one)
+    assert one == await waits(1)
+    assert one != await waits(2)
+
+
 async def test_a_provider_that_nobody_offers_cannot_be_down() -> None:
     with pytest.raises(zg.UnknownNameError, match="scripted"):
         await drilled("scriptde:any=500@1")

@@ -83,6 +83,11 @@ class Injecting:
         faulty = _Faulty(link.provider, link.name, fault, part)
         return replace(link, provider=faulty)
 
+    def patience(self, link: Link, call_key: str) -> float:
+        """Return how long a call waits before it is sent again, from 0 to 1."""
+        nth = self._sent[link.name, call_key]
+        return self._drill.patience(link.name, call_key, nth)
+
 
 class _Faulty:
     """A provider that one fault befalls.

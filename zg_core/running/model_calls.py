@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import anyio
 
@@ -211,6 +212,10 @@ class _Call:
             )
 
         clock = self._scope.traffic.clock
+        injecting = self._scope.injecting
+        chance = (
+            partial(injecting.patience, link, self._key) if injecting else clock.chance
+        )
         try:
             if not allowed(first, 1):
                 raise first
@@ -222,6 +227,7 @@ class _Call:
                 allowed=allowed,
                 note=note,
                 clock=clock,
+                chance=chance,
             )
         except ProviderError as error:
             await note(error, None)

@@ -37,6 +37,7 @@ async def retried(
     allowed: Callable[[ProviderError, int], bool],
     note: Callable[[ProviderError, float], Awaitable[None]],
     clock: Clock,
+    chance: Callable[[], float],
 ) -> T:
     """Ask again after a first failure, waiting as the provider says, else ever longer.
 
@@ -52,7 +53,8 @@ async def retried(
             caller itself gives the call, it is given besides.
         allowed: Whether there may be another attempt, after an error and so many.
         note: Told of each failure that is tried again, and in how many seconds.
-        clock: Time and chance.
+        clock: Time.
+        chance: Returns how much of a wait's bound it is to take, from 0 to 1.
 
     Raises:
         ProviderError: The last failure.
@@ -71,7 +73,7 @@ async def retried(
 
     def wait(state: RetryCallState) -> float:
         asked = _failure(state).retry_after  # which may be 0
-        return clock.chance() * backoff(state) if asked is None else asked
+        return chance() * backoff(state) if asked is None else asked
 
     def too_late(state: RetryCallState) -> bool:
         return clock.now() + state.upcoming_sleep > latest
