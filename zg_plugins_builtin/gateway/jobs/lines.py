@@ -100,6 +100,6 @@ class Lines:
     def _after(self, seq: int) -> int:
         """Return the line after an event; the first one, if that is not here."""
         for at, (known, _) in enumerate(self._lines, self._begin):
-            if known == seq:
+            if seq and known == seq:  # 0 is of pieces, which come after no event
                 return at + 1
         return self._begin
