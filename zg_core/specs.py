@@ -90,6 +90,8 @@ class AgentSpec(Spec):
         capabilities: What it is good at, in a word each.
         complexity_threshold: From which complexity of a task on, 0 to 1, it is
             worth asking.
+        needs_model: Whether it can do nothing without a model, so that a run of its
+            is refused before it begins where there is none.
         overrides: Qualified name of the agent it offers to replace. A wish: only
             the user's configuration makes it so.
         examples: Labelled objectives that it is meant for, as
@@ -102,6 +104,7 @@ class AgentSpec(Spec):
     tools: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
     complexity_threshold: float = 0.0
+    needs_model: bool = False
     overrides: str | None = None
     examples: str | None = None
 

@@ -14,6 +14,8 @@ import pytest
 from builtin.gated import gated
 from calling import Caller
 
+from zg_core.config import user_file
+
 RUN = ("run", "x", "--agent", "gate", "--metrics-port")
 
 
@@ -47,6 +49,45 @@ def test_it_is_served_while_the_run_lasts_and_no_longer(
     assert "let go" in out
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(found[1])
+
+
+SERVING = """
+import zg_core.plugin_api as zg
+
+
+class Serving:
+    def export(self, events): ...
+    def flush(self, seconds): ...
+    def close(self): ...
+    def serve(self, port, address="127.0.0.1"):
+        return 4321
+
+
+@zg.hookimpl
+def zg_register_exporters():
+    return [zg.ExporterSpec(name="numbers", factory=Serving)]
+"""
+
+
+def test_it_is_served_by_the_exporter_of_a_plugin_that_is_enabled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = gated(tmp_path, monkeypatch)
+    site.install("zg-numbers", SERVING)
+    user_file().parent.mkdir(parents=True, exist_ok=True)
+    user_file().write_text('[exporters]\nenabled = ["numbers"]\n')
+
+    Path("go").touch()
+
+    done = subprocess.run(
+        [sys.executable, "-m", "zg_core.cli", *RUN, "0"],
+        env={**os.environ, "PYTHONPATH": str(site.folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert done.stderr == "metrics on http://127.0.0.1:4321/metrics\n"
 
 
 def test_a_port_that_is_taken_is_said_before_there_is_a_run(zg: Caller) -> None:

@@ -340,6 +340,25 @@ def test_agents_that_need_no_model_do_without(
     assert called.out.startswith("no model (there is no model to use")
 
 
+ASKING = """
+import zg_core.plugin_api as zg
+
+
+@zg.hookimpl
+def zg_register_agents():
+    return [zg.AgentSpec(name="asking", factory="builtins:object", needs_model=True)]
+"""
+
+
+def test_nothing_is_begun_without_a_model_that_an_agent_of_a_plugin_needs(
+    zg: Caller, play: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ZG_MODEL")
+    play.install("zg-asking", ASKING)
+
+    refused(zg("run", "x", "--agent", "asking"), 3, "there is no model to use")
+
+
 def test_an_output_folder_that_is_a_file_is_refused(zg: Caller) -> None:
     Path("file").write_text("")
 

@@ -404,6 +404,7 @@ class Hostile(Forged):
         ("tools", "tool('x', timeout_seconds='9')", "timeout_seconds that are"),
         ("tools", "tool('x', requires_approval='no')", "neither True nor False"),
         ("agents", "agent('x', complexity_threshold=None)", "no finite number"),
+        ("agents", "agent('x', needs_model='yes')", "neither True nor False"),
         ("agents", "agent('x', examples=7)", "not 'package:file'"),
         ("agents", "agent('x', examples='objectives.jsonl')", "not 'package:file'"),
         ("agents", "agent('x', examples='p:')", "not 'package:file'"),

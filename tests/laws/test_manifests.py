@@ -53,6 +53,7 @@ specs: dict[Kind, st.SearchStrategy[Spec]] = {
         tools=tuples,
         capabilities=tuples,
         complexity_threshold=numbers,
+        needs_model=st.booleans(),
         overrides=st.none() | texts,
     ),
     "tool": st.builds(

@@ -19,6 +19,7 @@ from zg_core.exporters import Scrapable
 from zg_core.providers import Preparing
 from zg_core.recordings import Recording
 from zg_core.running.accepting import check_objective
+from zg_core.specs import AgentSpec
 from zg_core.workflows import RunOptions, Workflow
 
 from ._doing import do
@@ -115,13 +116,13 @@ def choose(engine: Engine, options: RunOptions, workflow: Workflow) -> tuple[str
     """Return the models a run will try, and why these; what the engine will find too.
 
     Raises:
-        ConfigError: If there is none, and an agent takes part that cannot do without.
-            Those that are built in cannot; what others need only they know.
+        ConfigError: If there is none, and an agent takes part that needs one.
     """
     host = engine.host
     steps = workflow.steps
     agents = options.agents or tuple(s.agent for s in steps if not s.model)
-    need_one = any(host.find("agent", agent).builtin for agent in agents)
+    specs = (host.find("agent", agent).spec for agent in agents)
+    need_one = any(isinstance(spec, AgentSpec) and spec.needs_model for spec in specs)
     try:
         return choose_model(engine.config, host, options.model)
     except ConfigError as error:
@@ -153,10 +154,14 @@ def configured_workflow(engine: Engine) -> Workflow:
 def _serve_metrics(engine: Engine, port: int, output: Output) -> None:
     """Let Prometheus fetch what the run does, until it is over.
 
+    From the first exporter that is enabled and serves its numbers; else from ours.
+
     Raises:
         ConfigError: If the port cannot be had.
     """
-    exporter = cast(Scrapable, engine.exporter(_METRICS))
+    enabled = map(engine.exporter, engine.config.exporters_enabled)
+    scrapable = (found for found in enabled if isinstance(found, Scrapable))
+    exporter = next(scrapable, None) or cast(Scrapable, engine.exporter(_METRICS))
     address = "127.0.0.1"
     output.note(f"metrics on http://{address}:{exporter.serve(port, address)}/metrics")
 

@@ -74,7 +74,7 @@ def flaw(item: object, expected: type[Spec]) -> str | None:
         return "has a complexity_threshold that is no finite number"
     if not _limit(getattr(item, "timeout_seconds", None)):
         return "has timeout_seconds that are no finite number"
-    for field in ("requires_approval", "free"):
+    for field in ("requires_approval", "free", "needs_model"):
         if not isinstance(getattr(item, field, False), bool):
             return f"has {field} that is neither True nor False"
     if isinstance(item, ProviderSpec) and not _detects(item.detect):

@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, cast
 
 from sqlalchemy import text
 
 import zg_core as zg
 
+from ..exporters.prometheus import PrometheusExporter
 from .clock import Clock
 from .database import Database
 from .egress.sending import Egress
@@ -170,9 +170,10 @@ def make_services(ground: Ground, identity: Identity) -> Services:
 
 def make_metrics(engine: zg.Engine) -> Metrics:
     """Return what is counted, with what the engine counts if that is enabled."""
-    if "prometheus" not in engine.config.exporters_enabled:
-        return Metrics()
-    return Metrics(cast(Any, engine.exporter("prometheus")).registry)
+    for exporter in map(engine.exporter, engine.config.exporters_enabled):
+        if isinstance(exporter, PrometheusExporter):
+            return Metrics(exporter.registry)
+    return Metrics()
 
 
 def _cursor_key(path: Path) -> bytes:

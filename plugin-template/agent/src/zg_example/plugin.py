@@ -13,5 +13,6 @@ def zg_register_agents() -> list[zg.AgentSpec]:
             name="example",
             description="Answers in one paragraph, and says what is not sure.",
             factory="zg_example.agents:ExampleAgent",
+            needs_model=True,
         )
     ]
