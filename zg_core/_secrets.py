@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -21,6 +22,10 @@ _PASSWORDS = (
     re.compile(r"\A(\w+://\S*?[?&]password=)([^&#\s]+)"),
 )
 _SECRET_NAME = re.compile(r"key|token|secret|password", re.IGNORECASE)
+_HEADER = re.compile(r"(?m)(?:^|,)\s*([\w-]+)\s*[:=]\s*(?:[A-Za-z]+[ ]+)?([^\s,]+)")
+"""A header as variables such as OPENAI_CUSTOM_HEADERS hold it, a line each, or with
+commas between; and of its value what follows a word such as Bearer."""
+_CREDENTIALS = re.compile(r"authorization|cookie", re.IGNORECASE)
 
 
 def looks_secret(name: str) -> bool:
@@ -41,6 +46,14 @@ def without_password(text: str) -> str:
     return text
 
 
+def _credentials_in(headers: str) -> Iterator[str]:
+    """Yield the values of the headers that are named like a secret."""
+    for name, value in _HEADER.findall(headers):
+        named = looks_secret(name) or _CREDENTIALS.search(name)
+        if named and not _ORDINARY.fullmatch(value):
+            yield value
+
+
 class Secrets:
     """The secrets a process has seen, and texts without them."""
 
@@ -57,6 +70,9 @@ class Secrets:
                 secrets.add(value)
             elif password := password_in(value):
                 secrets.add(password)
+            elif name.endswith("_HEADERS"):
+                for credential in _credentials_in(value):
+                    secrets.add(credential)
         return secrets
 
     def __repr__(self) -> str:

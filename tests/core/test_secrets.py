@@ -101,6 +101,20 @@ def test_the_password_of_an_address_is_a_secret(
     assert text == "[secret], no-password, b"
 
 
+def test_a_credential_among_headers_is_a_secret(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = "Authorization: Bearer canary-one\nX-Api-Key: canary-two\nX-Team: the-blue"
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", lines)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "api-key=canary-3,x-key=anything")
+
+    others = "the-blue anything"
+
+    text = Secrets.of_process().redact(f"canary-one canary-two canary-3 {others}")
+
+    assert text == f"[secret] [secret] [secret] {others}"
+
+
 @pytest.mark.parametrize(
     ("address", "shown"),
     [
