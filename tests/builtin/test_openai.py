@@ -355,6 +355,51 @@ async def profile(
     await provider.close()
 
 
+OF_OPENAI = {
+    "OPENAI_ORG_ID": "org-canary",
+    "OPENAI_PROJECT_ID": "proj-canary",
+    "OPENAI_CUSTOM_HEADERS": "Authorization: Bearer sk-canary-other\n"
+    "user-agent: canary\nx-stainless-os: canary\nX-Mine: canary",
+}
+
+
+@pytest.mark.parametrize(
+    ("make", "name"), [(profiles.groq, "groq"), (profiles.ollama, "ollama")]
+)
+async def test_what_the_environment_says_to_openai_is_told_to_no_one_else(
+    make: Callable[[Settings], OpenAIProvider],
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for variable, value in OF_OPENAI.items():
+        monkeypatch.setenv(variable, value)
+
+    async with WireServer() as server, profile(make, name, server) as provider:
+        for _ in range(2):  # the first is made by the package, the second like it
+            await both(provider, ASKED)
+        await provider.complete(Request(model="auto", messages=ASKED.messages))
+
+    assert len(server.requests) == 5
+    for request in server.requests:
+        assert request.headers["authorization"] == f"Bearer {KEY}"
+        assert "canary" not in str(request.headers).replace(KEY, "")
+
+
+async def test_openai_itself_is_told_what_the_environment_says_to_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for variable, value in OF_OPENAI.items():
+        monkeypatch.setenv(variable, value)
+
+    async with WireServer() as server, asking("openai", server) as provider:
+        await provider.complete(ASKED)
+
+    headers = server.requests[0].headers
+    assert headers["openai-organization"] == "org-canary"
+    assert headers["openai-project"] == "proj-canary"
+    assert headers["x-mine"] == "canary"
+
+
 BILLED = {"prompt_tokens": 9, "completion_tokens": 1}
 
 

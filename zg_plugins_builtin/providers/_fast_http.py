@@ -53,10 +53,12 @@ class FastClient(httpx2.AsyncClient):
 
     Args:
         key: What no header of an answer may repeat: the packages log them.
+        headers: All that a request has, whatever a package puts there; by default
+            what it puts there.
     """
 
-    def __init__(self, key: str = "") -> None:
-        self._sender = _Sender(key.encode() or None)
+    def __init__(self, key: str = "", headers: Mapping[str, str] | None = None) -> None:
+        self._sender = _Sender(key.encode() or None, headers)
         super().__init__(transport=self._sender)
         self._url = lru_cache(maxsize=64)(httpx2.URL)
 
@@ -141,8 +143,9 @@ class Head:
 class _Sender(httpx2.AsyncBaseTransport):
     """One session for all requests of an event loop, made when it sends the first."""
 
-    def __init__(self, key: bytes | None) -> None:
+    def __init__(self, key: bytes | None, only: Mapping[str, str] | None) -> None:
         self._key = key
+        self._only = only
         self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
         self._route = lru_cache(maxsize=64)(_route)
         self._tls: ssl.SSLContext | None = None
@@ -180,7 +183,8 @@ class _Sender(httpx2.AsyncBaseTransport):
     def head_of(self, request: httpx2.Request) -> Head:
         """Return all of a request but its content."""
         url, proxy = self._route(request.url)
-        headers = [h for h in request.headers.multi_items() if h[0] not in _OURS]
+        told = request.headers if self._only is None else httpx2.Headers(self._only)
+        headers = [h for h in told.multi_items() if h[0] not in _OURS]
         return Head(request, url, proxy, headers)
 
     async def exchange(

@@ -330,7 +330,7 @@ class Vendor:
         from ._fast_http import FastClient
 
         secret = "" if key == _NO_KEY else key
-        self._http = FastClient(secret)
+        self._http = FastClient(secret, self._headers(package, key))
         seconds = float(self._settings.get("timeout_seconds", _TIMEOUT_SECONDS))
         make, self._raises = {
             "openai": lambda: (package.AsyncOpenAI, package.OpenAIError),
@@ -355,6 +355,22 @@ class Vendor:
         self._root = "" if url.query else str(client.base_url).rstrip("/")
         self.errors = replace(self.errors, url=str(url), key=secret)
         return client
+
+    def _headers(self, package: Any, key: str) -> Mapping[str, str] | None:
+        """Return all that a server is to be told, where it is not the vendor's.
+
+        The package adds what the environment says of its vendor's account, and even
+        puts that in the place of the key: ``OPENAI_ORG_ID``, ``OPENAI_PROJECT_ID``
+        and ``OPENAI_CUSTOM_HEADERS``. That is not for others to see.
+        """
+        if self._service.provider == self._service.package:
+            return None
+        return {
+            "accept": "application/json",
+            "authorization": f"Bearer {key}",
+            "content-type": "application/json",
+            "user-agent": f"AsyncOpenAI/Python {package.__version__}",
+        }
 
 
 def _load(package: str) -> ModuleType:
