@@ -16,6 +16,7 @@ import pytest
 from builtin.vendors import ASKED, KEY, answer, asking, both, make, streamed
 
 from zg_core.plugin_api import (
+    Enforcing,
     Image,
     Json,
     JsonObject,
@@ -342,6 +343,28 @@ async def test_a_hosted_service_wants_its_own_key(spec: ProviderSpec) -> None:
         await provider.complete(ASKED)
 
     assert spec.env[0] in caught.value.remedy
+
+
+@pytest.mark.parametrize("spec", profiles.PROFILES, ids=lambda spec: spec.name)
+def test_a_server_of_ones_own_enforces_no_schema_beside_tools(
+    spec: ProviderSpec,
+) -> None:
+    provider = provider_of(spec)
+    alone = replace(ASKED, output_schema={"type": "object"})
+
+    assert isinstance(provider, Enforcing)
+    assert provider.enforces(alone)
+    assert provider.enforces(replace(alone, tools=TALK.tools)) is not spec.free
+
+
+def test_a_server_can_be_said_to_enforce_a_schema_beside_tools_or_not() -> None:
+    with_tools = replace(TALK, output_schema={"type": "object"})
+    newer = profiles.vllm(Settings("b", {"vllm": {"schema_with_tools": True}}))
+    other = make("openai", schema_with_tools=False)
+
+    assert newer.enforces(with_tools)
+    assert isinstance(other, Enforcing)
+    assert not other.enforces(with_tools)
 
 
 @asynccontextmanager

@@ -190,6 +190,7 @@ _OF_PACKAGE: Mapping[str, Mapping[str, _Expected]] = MappingProxyType(
             "cost_field": _TEXT,
             "max_tokens_field": _TEXT,
             "reasoning_field": _TEXT,
+            "schema_with_tools": _FLAG,
             "stream_usage": _FLAG,
             "temperature": _FLAG,
         },

@@ -48,9 +48,10 @@ class OpenAIProvider:
         service: Which server.
         settings: Its section: ``base_url``, ``api_key``, ``timeout_seconds``, the
             fields of `ModelInfo`; ``api``: ``"chat"`` completions, ``"responses"``,
-            or the latter for OpenAI's own models that reason (``"auto"``); and what
-            the server does unlike others: see `ChatCompletions`, where ``bound`` is
-            ``max_tokens_field`` here.
+            or the latter for OpenAI's own models that reason (``"auto"``);
+            ``schema_with_tools``, whether a model that is held to a schema can call
+            tools before it answers; and what the server does unlike others: see
+            `ChatCompletions`, where ``bound`` is ``max_tokens_field`` here.
     """
 
     def __init__(self, service: Service, settings: Settings) -> None:
@@ -58,6 +59,7 @@ class OpenAIProvider:
         self._vendor = Vendor(service, settings)
         known: Mapping[str, Json] = {**service.quirks, **settings}
         self._info = model_info(known)
+        self._schema_with_tools = known.get("schema_with_tools", True)
         url = self._vendor.base_url
         self._own = url is None or _OWN.match(url) is not None
         # OpenAI's reasoning models refuse the old name; few others know the new one.
@@ -85,6 +87,10 @@ class OpenAIProvider:
     def info(self, model: str) -> ModelInfo:
         """Say what the settings say; by default that it can do everything."""
         return self._info
+
+    def enforces(self, request: Request) -> bool:
+        """Tell whether its server can hold an answer to a schema and call tools."""
+        return bool(self._schema_with_tools or not request.tools)
 
     def estimate(self, request: Request) -> int:
         """Return the bytes of the request: no tokenizer makes more tokens of them.

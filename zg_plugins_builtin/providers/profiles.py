@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from zg_core.plugin_api import Detect, Json, ProviderSpec, Settings
@@ -82,29 +83,39 @@ class _Profile:
 
 # -- Servers of one's own ------------------------------------------------------------
 
+# A schema is enforced from the first token on, so that beside one no tool is called:
+# https://github.com/ollama/ollama/issues/11185 (a maintainer),
+# https://github.com/vllm-project/vllm/issues/39929, and
+# https://github.com/ggml-org/llama.cpp/issues/11847, on which LM Studio stands as well.
+_OWN_QUIRKS: Mapping[str, Json] = MappingProxyType({"schema_with_tools": False})
+
 _OLLAMA = _Profile(
     name="ollama",
     title="Ollama",
     base_url="http://127.0.0.1:11434/v1",
     env="OLLAMA_API_KEY",
+    quirks=_OWN_QUIRKS,
 )
 _LMSTUDIO = _Profile(
     name="lmstudio",
     title="LM Studio",
     base_url="http://127.0.0.1:1234/v1",
     env="LMSTUDIO_API_KEY",
+    quirks=_OWN_QUIRKS,
 )
 _VLLM = _Profile(
     name="vllm",
     title="vLLM",
     base_url="http://127.0.0.1:8000/v1",
     env="VLLM_API_KEY",
+    quirks=_OWN_QUIRKS,
 )
 _LLAMA_SERVER = _Profile(
     name="llama-server",
     title="llama.cpp's llama-server",
     base_url="http://127.0.0.1:8080/v1",
     env="LLAMA_API_KEY",
+    quirks=_OWN_QUIRKS,
 )
 
 # -- Services ------------------------------------------------------------------------
