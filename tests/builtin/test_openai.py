@@ -103,6 +103,29 @@ async def test_a_conversation_is_sent_as_openai_wants_it() -> None:
 
 
 CLOSED: JsonObject = {"additionalProperties": False, "required": ["a"]}
+ENFORCED: tuple[JsonObject, ...] = (
+    {"$ref": "#/$defs/b"},
+    {"enum": ["x"]},
+    {"type": ["array", "null"], "items": {"type": "string"}},
+    {"type": "string", "format": "date-time"},
+)
+NOT_ENFORCED: tuple[JsonObject, ...] = (
+    {},
+    {"description": "Anything."},
+    {"$ref": "#/$defs/b", "description": "Another."},
+    {"type": "array"},
+    {"type": ["array", "null"]},
+    {"type": "array", "items": {}},
+    {"type": "string", "format": "uri"},
+    {"type": ["object", "null"]},
+    {"anyOf": [{"type": "string"}, {}]},
+)
+
+
+def of(part: JsonObject) -> JsonObject:
+    """Make a schema that all but what one of its properties says lets be enforced."""
+    defined = {"b": {"type": "string"}}
+    return {"type": "object", "properties": {"a": part}, "$defs": defined} | CLOSED
 
 
 @pytest.mark.parametrize(
@@ -123,6 +146,8 @@ CLOSED: JsonObject = {"additionalProperties": False, "required": ["a"]}
         ({"type": "object", "properties": {"a": True}} | CLOSED, False),
         ({"type": "object", "properties": {"a": {}, "b": {}}} | CLOSED, False),
         ({"type": "array", "items": {"type": "string"}}, False),
+        *((of(part), True) for part in ENFORCED),
+        *((of(part), False) for part in NOT_ENFORCED),
     ],
 )
 async def test_a_schema_is_enforced_where_openai_can(
