@@ -145,6 +145,40 @@ async def test_what_a_model_thought_comes_back_to_it_word_for_word() -> None:
     assert server.requests[2].body["input"][1] == SEALED
 
 
+@pytest.mark.parametrize(
+    ("inside", "told"),
+    [
+        ({}, False),
+        ({"encrypted_content": None, "content": []}, False),
+        ({"encrypted_content": "gAAAB"}, True),
+        ({"content": [{"type": "reasoning_text", "text": "Hm."}]}, True),
+    ],
+)
+async def test_a_thought_with_nothing_in_it_is_not_handed_back(
+    inside: JsonObject, told: bool
+) -> None:
+    item = {"type": "reasoning", "id": "rs_1", "summary": []} | inside
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+    said = json.dumps({"status": "completed", "output": [item, call]}).encode()
+
+    async with (
+        WireServer(Fault(body=said)) as server,
+        asking("openai", server, api="responses") as provider,
+    ):
+        first = await provider.complete(ASKED)
+        result = Message.tool(ToolResult(call_id="c", output="a cat"))
+        await provider.complete(
+            replace(ASKED, messages=(*ASKED.messages, first.message, result))
+        )
+
+    items = server.requests[1].body["input"]
+    assert (item in items) is told
+    assert [i["type"] for i in items[1:] if i != item] == [
+        "function_call",
+        "function_call_output",
+    ]
+
+
 async def test_a_server_need_not_say_the_items_again_at_the_end() -> None:
     item = {"type": "message", "content": [{"type": "output_text", "text": "Hi."}]}
     other = {"type": "function_call", "call_id": "c", "name": "f", "arguments": ""}
@@ -261,27 +295,60 @@ ASKED_AT = [
 ]
 
 
+async def body_at(
+    url: str, model: str, monkeypatch: pytest.MonkeyPatch, **settings: str
+) -> tuple[str, JsonObject]:
+    """Return where a model is asked that is told to be at an address, and how."""
+    async with WireServer(Fault(status=400)) as server:
+        monkeypatch.setenv("http_proxy", server.url)  # which gets all there is to get
+        provider = make("openai", base_url=url, api_key=KEY, **settings)
+        with pytest.raises(ProviderRequestError):
+            await provider.complete(replace(ASKED, model=model, temperature=0.5))
+        await provider.close()
+
+    (request,) = server.requests
+    return request.path, request.body
+
+
 @pytest.mark.parametrize(("url", "api", "model", "path"), ASKED_AT)
 async def test_openais_models_that_reason_are_asked_for_responses(
     url: str, api: str, model: str, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = replace(ASKED, model=model, temperature=0.5)
+    asked_at, body = await body_at(url, model, monkeypatch, api=api)
 
-    async with WireServer(Fault(status=400)) as server:
-        monkeypatch.setenv("http_proxy", server.url)  # which gets all there is to get
-        provider = make("openai", base_url=url, api=api, api_key=KEY)
-        with pytest.raises(ProviderRequestError):
-            await provider.complete(asked)
-        await provider.close()
-
-    (request,) = server.requests
     own = url.endswith("api.openai.com/v1")
     sealed = own and reasons(model) and path == "responses"
-    assert request.path.endswith(f"/v1/{path}")
-    assert request.body.get("include") == (
-        ["reasoning.encrypted_content"] if sealed else None
-    )
-    assert ("temperature" in request.body) == (not (own and reasons(model)))
+    assert asked_at.endswith(f"/v1/{path}")
+    assert body.get("include") == (["reasoning.encrypted_content"] if sealed else None)
+    assert ("temperature" in body) == (not (own and reasons(model)))
+
+
+AZURE = "http://me.openai.azure.com/v1/"
+FALSE_AZURE = "http://me.openai.azure.com.test/v1/"
+
+
+@pytest.mark.parametrize(
+    ("url", "api", "model", "path", "known"),
+    [
+        (AZURE, "responses", "gpt-5", "responses", True),
+        (AZURE, "auto", "gpt-5", "chat/completions", True),
+        (AZURE, "responses", "my-model", "responses", False),
+        (FALSE_AZURE, "responses", "gpt-5", "responses", False),
+    ],
+)
+async def test_openais_models_that_reason_are_known_at_azure(
+    url: str,
+    api: str,
+    model: str,
+    path: str,
+    known: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked_at, body = await body_at(url, model, monkeypatch, api=api)
+
+    assert asked_at.endswith(f"/v1/{path}")
+    assert ("include" in body) is (known and path == "responses")
+    assert ("temperature" in body) is not known
 
 
 async def test_a_stream_of_responses_that_has_no_end_is_none() -> None:

@@ -128,8 +128,19 @@ def _items(message: Message) -> Iterator[JsonObject]:
             yield {"type": "function_call_output"} | result
         elif isinstance(part, ToolCall):
             yield _call(part)
-        elif isinstance(part, Reasoning) and part.provider == _FORMAT:
+        elif isinstance(part, Reasoning) and _is_told_again(part):
             yield part.data
+
+
+def _is_told_again(thought: Reasoning) -> bool:
+    """Tell whether a thought is one of this format, with something in it.
+
+    A server that stores nothing refuses one that has no more than its name, since it
+    looks for that in its store.
+    """
+    data = thought.data
+    inside = data.get("encrypted_content") or data.get("content")
+    return thought.provider == _FORMAT and bool(inside)
 
 
 def _content(parts: tuple[Part, ...]) -> Json:

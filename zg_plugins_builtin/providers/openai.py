@@ -31,6 +31,8 @@ AUTO = "auto"
 """The name that stands for the first model a server of one's own offers."""
 
 _OWN = re.compile(r"https?://([^/@]*@)?([\w-]+\.)*openai\.com([:/]|$)")
+_AZURE = re.compile(r"https?://([^/@]*@)?([\w-]+\.)+openai\.azure\.com([:/]|$)")
+"""Where OpenAI's models are served by Azure, under names that users give them."""
 _HIDDEN_TOKENS = 256
 """More than servers add of their own, beyond what JSON takes around the texts."""
 
@@ -61,9 +63,10 @@ class OpenAIProvider:
         self._info = model_info(known)
         self._schema_with_tools = known.get("schema_with_tools", True)
         url = self._vendor.base_url
-        self._own = url is None or _OWN.match(url) is not None
+        own = url is None or _OWN.match(url) is not None
+        self._of_openai = own or _AZURE.match(str(url)) is not None
         # OpenAI's reasoning models refuse the old name; few others know the new one.
-        current = self._own or ".openai." in str(url)
+        current = own or ".openai." in str(url)
         usual = "max_completion_tokens" if current else "max_tokens"
         temperature = known.get("temperature", True)
         chat = ChatCompletions(
@@ -76,11 +79,11 @@ class OpenAIProvider:
         responses = Responses(temperature=temperature)
         asked = known.get("api", "auto")
         self._usual = responses if asked == "responses" else chat
-        # Models that reason refuse a temperature.
+        # Models that reason refuse a temperature. Not all of Azure has responses.
         self._reasoning = (
-            replace(chat, temperature=False)
-            if asked == "chat"
-            else Responses(temperature=False, sealed=True)
+            Responses(temperature=False, sealed=True)
+            if asked == "responses" or (asked == "auto" and own)
+            else replace(chat, temperature=False)
         )
         self._first: str | None = None
 
@@ -136,7 +139,7 @@ class OpenAIProvider:
         await self._vendor.close()
 
     def _api(self, model: str) -> ChatCompletions | Responses:
-        return self._reasoning if self._own and reasons(model) else self._usual
+        return self._reasoning if self._of_openai and reasons(model) else self._usual
 
     async def _named(self, request: Request) -> Request:
         if self._first is None:
