@@ -272,6 +272,25 @@ async def test_an_error_that_breaks_off_keeps_its_status(vendor: str) -> None:
             assert (type(error), error.retry_after) == (RateLimitError, 3)
 
 
+@vendors
+@pytest.mark.parametrize("charset", ["utf-16", "base64", "rot13", "no-such"])
+async def test_an_error_in_letters_that_are_none_keeps_its_status(
+    vendor: str, charset: str
+) -> None:
+    odd = {"content-type": f"application/json; charset={charset}"}
+    fault = Fault(status=503, body=b'\xff{"busy": \xe4', headers=odd)
+
+    async with (
+        WireServer(fault, fault, "Hi.", "Hi.", fault, fault) as server,
+        asking(vendor, server) as provider,
+    ):
+        for _ in range(2):  # what the package asks first, and what is asked like it
+            for way in WAYS:
+                assert type(await error_of(provider, way)) is OUTAGE
+            if server.answers:
+                await both(provider, ASKED)
+
+
 @asynccontextmanager
 async def asking_plainly(
     vendor: str, server: WireServer, way: str

@@ -116,7 +116,13 @@ class FastClient(httpx2.AsyncClient):
         self, answer: aiohttp.ClientResponse, request: httpx2.Request
     ) -> httpx2.Response:
         said = await _beginning(answer)
-        return self._sender.response(answer, request, content=said)
+        refusal = self._sender.response(answer, request, content=said)
+        try:
+            _ = refusal.text  # which the packages read
+        except (AssertionError, LookupError, TypeError, ValueError):
+            # The codec that it names is none of text, or fails even if it may replace.
+            refusal.encoding = "utf-8"
+        return refusal
 
 
 @dataclass(frozen=True, slots=True)
