@@ -429,6 +429,8 @@ async def test_an_answer_in_the_other_way_is_not_understood(vendor: str) -> None
         (Fault(status=429, headers={"retry-after-ms": "1500"}), 1.5),
         (Fault(status=429, retry_after="soon"), None),
         (Fault(status=429, retry_after="inf"), None),
+        (Fault(status=429, retry_after="Wed, 21 Oct 99999 07:28:00 GMT"), None),
+        (Fault(status=429, retry_after=f"Wed, 21 Oct {9**30} 07:28:00 GMT"), None),
         (Fault(status=429), None),
     ],
 )

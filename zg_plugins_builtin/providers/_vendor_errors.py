@@ -250,8 +250,16 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
             return _seconds(float(headers["retry-after-ms"]) / 1000)
         return _seconds(float(headers.get("retry-after", "")))
     except ValueError:
-        date = parsedate_tz(headers.get("retry-after", ""))
-        return _seconds(mktime_tz(date) - time.time()) if date else None
+        return _until(headers.get("retry-after", ""))
+
+
+def _until(date: str) -> float | None:
+    """Return the seconds until a date, if it is one."""
+    try:
+        parsed = parsedate_tz(date)
+        return _seconds(mktime_tz(parsed) - time.time()) if parsed else None
+    except (OverflowError, ValueError):  # such as in the year 99999
+        return None
 
 
 def _seconds(value: float) -> float | None:
