@@ -214,6 +214,9 @@ async def test_an_odd_count_never_gives_anything_back(vendor: str, odd: object) 
 # -- What goes wrong -----------------------------------------------------------------
 
 OUTAGE = ProviderUnavailableError
+NO_ROOM = "input length and `max_tokens` exceed context limit: 9 + 4 > 12"
+FLAGGED = {"reasons": ["violence"], "flagged_input": "…", "provider_name": "OpenAI"}
+FLAG = {"code": 403, "message": "your input was flagged", "metadata": FLAGGED}
 REFUSALS = [
     (Fault(status=401), ProviderAuthError),
     (Fault(status=403), ProviderAuthError),
@@ -222,12 +225,19 @@ REFUSALS = [
     (Fault(status=429, code="insufficient_quota"), ProviderAuthError),
     (Fault(status=400, code="billing_hard_limit_reached"), ProviderAuthError),
     (Fault(status=400, code="content_filter"), ProviderRequestError),
+    (
+        Fault(status=403, body=json.dumps({"error": FLAG}).encode()),
+        ProviderRequestError,
+    ),
+    (Fault(status=400, code="tool_use_failed"), ProviderResponseError),
+    (Fault(status=400, body=b'{"error": {"code": ["odd"]}}'), ProviderRequestError),
     (Fault(status=400), ProviderRequestError),
     (Fault(status=404), ProviderRequestError),
     (Fault(status=422), ProviderRequestError),
     (Fault(status=307, headers={"location": "http://x.test"}), ProviderRequestError),
     (Fault(status=400, code="context_length_exceeded"), ContextLengthError),
     (Fault(status=400, message="prompt is too long: 9 > 8"), ContextLengthError),
+    (Fault(status=400, message=NO_ROOM), ContextLengthError),
     (Fault(status=413), ContextLengthError),
     (Fault(status=408), ProviderTimeoutError),
     (Fault(status=429), RateLimitError),

@@ -53,12 +53,16 @@ _STATUS = {
 """What vendors call an error, as the HTTP status it means."""
 
 _TOO_LONG = re.compile(
-    r"context[ _](length|window|size)|maximum context"
+    r"context[ _](length|window|size|limit)|maximum context"
     r"|prompt is too long|too many tokens",
     re.IGNORECASE,
 )
 _NO_CREDIT = re.compile(r"credit balance|exceeded your current quota", re.IGNORECASE)
 _FILTERED = frozenset(("content_filter", "content_policy_violation"))
+_FLAGGED = frozenset(("reasons", "flagged_input"))
+"""What OpenRouter says with its 403, which is told for bad keys as well."""
+_BADLY_WRITTEN = frozenset(("tool_use_failed", "json_validate_failed"))
+"""What Groq calls it when a model's own words are not what it was to write."""
 _LOGIN = re.compile(r"(?<=://)[^/\s@]+@")
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
@@ -174,8 +178,10 @@ class VendorErrors:
         if 413 in meant or (status in (400, 422) and _TOO_LONG.search(said)):
             remedy = "shorten the input, or name a model that can read more"
             return ContextLengthError, "cannot read so long a prompt", remedy
-        if _FILTERED & {detail.get("code"), detail.get("type")}:
+        if _is_filtered(detail):
             return ProviderRequestError, "refuses what is asked", "ask in other words"
+        if _BADLY_WRITTEN & _names(detail):
+            return ProviderResponseError, "cannot read its own model", "try again"
         match status:
             case 401 | 403:
                 return ProviderAuthError, "does not accept the key", self.login
@@ -230,6 +236,18 @@ def _detail(body: Json) -> dict[str, Json]:
     if isinstance(inner, str):
         return {"message": inner}
     return inner if isinstance(inner, dict) else {}
+
+
+def _is_filtered(detail: dict[str, Json]) -> bool:
+    metadata = detail.get("metadata")
+    flagged = isinstance(metadata, dict) and _FLAGGED & metadata.keys()
+    return bool(flagged or _FILTERED & _names(detail))
+
+
+def _names(detail: dict[str, Json]) -> set[str]:
+    """Return what an error is called."""
+    names = (detail.get("code"), detail.get("type"))
+    return {name for name in names if isinstance(name, str)}
 
 
 def _status_of(detail: dict[str, Json], otherwise: int = 500) -> int:
