@@ -516,6 +516,44 @@ async def test_deepseek_hears_again_what_its_model_thought() -> None:
     assert not_told == {k: told[k] for k in told if k != "reasoning_content"}
 
 
+TOLD = {"id": None, "format": "google-gemini-v1"}
+SEEN = {"type": "reasoning.text", "text": "Hm. So.", "signature": "s", "index": 0}
+SEALED = {"type": "reasoning.encrypted", "data": "gAAAB", "id": "c1", "index": 0}
+OTHER = {"type": "reasoning.summary", "summary": "I look.", "index": 1}
+DETAILS = [TOLD | SEEN, TOLD | SEALED, TOLD | SEALED | {"id": "c2"}, TOLD | OTHER]
+STREAMED = (
+    [TOLD | SEEN | {"text": "Hm.", "signature": None}],
+    [{"type": "reasoning.text", "text": " So.", "index": 0}],
+    [],
+    [{"type": "reasoning.text", "signature": "s", "index": 0}, *DETAILS[1:3]],
+    [TOLD | OTHER | {"summary": "I "}, TOLD | OTHER | {"summary": "look."}],
+)
+
+
+async def test_openrouter_hears_again_what_its_models_thought() -> None:
+    call = {"id": "c1", "function": {"name": "look", "arguments": "{}"}}
+    message = {"content": None, "reasoning_details": DETAILS, "tool_calls": [call]}
+    deltas = [{"reasoning_details": part} for part in STREAMED]
+    events = [{"choices": [{"delta": d}]} for d in [*deltas, {"tool_calls": [call]}]]
+    stream = b"".join(b"data: %b\n\n" % json.dumps(e).encode() for e in events)
+    answers = [chat(message), Fault(body=stream + b"data: [DONE]\n\n")]
+
+    async with (
+        WireServer(*answers) as server,
+        profile(profiles.openrouter, "openrouter", server) as provider,
+        profile(profiles.deepseek, "deepseek", server) as other,
+    ):
+        first, second = await both(provider, ASKED)
+        go_on = Request(model="m", messages=(*ASKED.messages, first.message))
+        await provider.complete(go_on)
+        await other.complete(go_on)
+
+    assert first.message == second.message
+    told, not_told = (r.body["messages"][-1] for r in server.requests[2:])
+    assert told["reasoning_details"] == DETAILS
+    assert "reasoning_details" not in not_told
+
+
 async def test_mistral_is_sent_no_field_that_it_refuses() -> None:
     async with (
         WireServer() as server,

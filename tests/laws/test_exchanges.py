@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+from functools import partial
 from typing import Any
 
 import anyio
@@ -14,10 +15,10 @@ import pytest
 from builtin.vendors import ASKED, KEY, make, streamed
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from laws.exchanges import Format, calls, noisy, replaying, responses, sse
+from laws.exchanges import Format, calls, noisy, replaying, responses, sse, texts
 from laws.strategies import unhurried
 
-from zg_core.plugin_api import JsonObject, ProviderError, Response, ToolCall
+from zg_core.plugin_api import JsonObject, ProviderError, Reasoning, Response, ToolCall
 from zg_core.testing.wire.formats import FORMATS
 
 PATHS: dict[Format, str] = {
@@ -30,11 +31,14 @@ few = settings(unhurried, max_examples=25)
 fewest = settings(unhurried, max_examples=10)
 
 
-async def answers(vendor: Format, whole: bytes, pieces: list[bytes]) -> list[Any]:
+async def answers(
+    vendor: Format, whole: bytes, pieces: list[bytes], **quirks: str
+) -> list[Any]:
     """Ask for a whole answer, then for a stream; return both, or their errors."""
     found: list[Any] = []
     async with replaying([whole], pieces) as url:
-        provider = make("openai", base_url=f"{url}/v1", api_key=KEY, api=APIS[vendor])
+        values = {"base_url": f"{url}/v1", "api_key": KEY, "api": APIS[vendor]}
+        provider = make("openai", **values, **quirks)
         for ask in (provider.complete, lambda asked: streamed(provider, asked)):
             try:
                 found.append(await ask(ASKED))
@@ -171,3 +175,53 @@ def test_streamed_calls_are_understood_in_any_manner(
     assert isinstance(whole, Response)
     assert response == whole
     assert list(whole.message.tool_calls) == wanted
+
+
+# -- What a model thought, as OpenRouter streams it -----------------------------------
+
+
+@st.composite
+def thoughts(draw: st.DrawFn) -> tuple[list[JsonObject], list[JsonObject]]:
+    """Draw entries, each of its own index, and the same in pieces."""
+    entries: list[JsonObject] = []
+    pieces: list[JsonObject] = []
+    for index, key in enumerate(draw(st.lists(st.sampled_from(KEYS), max_size=5))):
+        said = draw(st.lists(texts, min_size=1, max_size=1 if key == "data" else 4))
+        entry = {"type": KINDS[key], "index": index, "id": draw(IDS), "format": "f"}
+        sign = draw(st.sampled_from([{}, {"signature": "s"}]))
+        entries.append(entry | sign | {key: "".join(said)})
+        pieces += [entry | {key: text} for text in said]
+        pieces[-1] |= sign
+    return entries, pieces
+
+
+KINDS = {
+    "text": "reasoning.text",
+    "summary": "reasoning.summary",
+    "data": "reasoning.encrypted",
+}
+KEYS = tuple(KINDS)
+IDS = st.sampled_from([None, "a", "b"])
+
+
+@few
+@given(drawn=thoughts())
+def test_streamed_thoughts_are_those_of_a_whole_answer(
+    drawn: tuple[list[JsonObject], list[JsonObject]],
+) -> None:
+    entries, pieces = drawn
+    deltas = [{"reasoning_details": [piece]} for piece in pieces]
+    events = [{"choices": [{"delta": delta}]} for delta in [*deltas, {"content": "a"}]]
+    message = {"content": "a", "reasoning_details": entries}
+    whole = json.dumps({"choices": [{"message": message}]}).encode()
+
+    first, (_, second) = anyio.run(
+        partial(answers, reasoning_field="reasoning_details"),
+        "openai",
+        whole,
+        [*sse(*events), b"data: [DONE]\n\n"],
+    )
+
+    assert first == second
+    found = [p.data for p in first.message.parts if isinstance(p, Reasoning)]
+    assert found == ([{"reasoning_details": entries}] if entries else [])

@@ -24,6 +24,7 @@ from zg_core.plugin_api import (
 
 from ._openai_usage import usage_of
 from ._streamed_calls import StreamedCalls
+from ._streamed_thoughts import StreamedThoughts
 from ._strict_schema import named_schema
 from ._wire_json import arguments_of, dump_json
 
@@ -109,10 +110,11 @@ class ChatCompletions:
         if calls := message.tool_calls:
             said["content"] = said["content"] or None
             said["tool_calls"] = [_call(call) for call in calls]
-        if self.reasoning_field:
+        if field := self.reasoning_field:
             for part in message.parts:
                 if isinstance(part, Reasoning) and part.provider == _FORMAT:
-                    said |= part.data
+                    # Another server's field may be unknown to this one.
+                    said |= {field: part.data[field]} if field in part.data else {}
         return said
 
     # -- Their words into ours -------------------------------------------------------
@@ -229,7 +231,7 @@ class _Gathered:
         self._api = api
         self._said: list[str] = []
         self._refused: list[str] = []
-        self._thought: list[str] = []
+        self._thoughts = StreamedThoughts()
         self._calls = StreamedCalls()
         self._begun = False
         self._reason: Json = None
@@ -254,7 +256,7 @@ class _Gathered:
         for part in delta.get("tool_calls") or ():
             self._calls.add(part)
         if field := self._api.reasoning_field:
-            self._thought.append(_text(delta.get(field)))
+            self._thoughts.add(delta.get(field))
         return text
 
     def response(self, request_id: str | None) -> Response:
@@ -265,7 +267,7 @@ class _Gathered:
             "tool_calls": self._calls.whole(),
         }
         if self._api.reasoning_field:
-            message[self._api.reasoning_field] = "".join(self._thought)
+            message[self._api.reasoning_field] = self._thoughts.whole()
         choice = {"message": message, "finish_reason": self._reason}
         document = {
             "choices": [choice] if self._begun else [],

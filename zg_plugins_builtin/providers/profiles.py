@@ -129,8 +129,13 @@ _OPENROUTER = _Profile(
     base_url="https://openrouter.ai/api/v1",
     env="OPENROUTER_API_KEY",
     hosted=True,
-    # It tells with the usage what it charged, in US dollars.
-    quirks={"cost_field": "cost", "output_schema": False},
+    # It tells with the usage what it charged, in US dollars. Of some models it wants
+    # back what they thought before they called a tool: Gemini refuses to go on else.
+    quirks={
+        "cost_field": "cost",
+        "output_schema": False,
+        "reasoning_field": "reasoning_details",
+    },
 )
 _GROQ = _Profile(
     name="groq",
