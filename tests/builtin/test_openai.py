@@ -587,6 +587,37 @@ async def test_answers_in_parallel_calls_keep_their_order() -> None:
             assert response.message.tool_calls == tuple(calls)
 
 
+ONE, TWO, NAMED = {"arguments": '{"a": 1}'}, {"arguments": '{"a": 2}'}, {"name": "f"}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "wanted"),
+    [
+        ([NAMED | ONE, NAMED | TWO], [{"a": 1}, {"a": 2}]),
+        ([NAMED, ONE, NAMED, TWO], [{"a": 1}, {"a": 2}]),
+        ([NAMED | {"arguments": '{"a":'}, NAMED | {"arguments": " 1}"}], [{"a": 1}]),
+        ([NAMED | ONE, NAMED | {"arguments": ""}], [{"a": 1}]),
+        ([NAMED | ONE, NAMED | {"arguments": "\n"}, NAMED | TWO], [{"a": 1}, {"a": 2}]),
+    ],
+)
+async def test_streamed_calls_that_only_their_arguments_tell_apart(
+    pieces: list[JsonObject], wanted: list[JsonObject]
+) -> None:
+    deltas = [{"tool_calls": [{"index": 0, "function": piece}]} for piece in pieces]
+    events = [{"choices": [{"delta": delta}]} for delta in deltas]
+    stream = b"".join(b"data: %b\n\n" % json.dumps(e).encode() for e in events)
+
+    async with (
+        WireServer(Fault(body=stream + b"data: [DONE]\n\n")) as server,
+        asking("openai", server) as provider,
+    ):
+        _, response = await streamed(provider, ASKED)
+
+    calls = response.message.tool_calls
+    assert [(call.name, call.arguments) for call in calls] == [("f", a) for a in wanted]
+    assert len({call.call_id for call in calls}) == len(wanted)
+
+
 @pytest.mark.parametrize(
     ("message", "setting"),
     [

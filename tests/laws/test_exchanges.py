@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -114,6 +115,8 @@ def pieces_of(call: ToolCall, index: int, manner: str) -> list[JsonObject]:
     name, text, named = {"name": call.name}, written(call), {"id": call.call_id}
     if manner == "whole, all of one index":
         return [{"index": 0, **named, "function": name | {"arguments": text}}]
+    if manner == "whole, all of one index, no ids":
+        return [{"index": 0, "function": name | {"arguments": text}}]
     if manner == "objects" and "" not in call.arguments:
         return [at | named | {"function": name | {"arguments": call.arguments}}]
     middle = len(text) // 2
@@ -121,6 +124,13 @@ def pieces_of(call: ToolCall, index: int, manner: str) -> list[JsonObject]:
         at | {"function": {"arguments": part}}
         for part in (text[:middle], text[middle:])
     )
+    if manner == "all of one index, no ids":
+        return [{**part, "index": 0} for part in ({"function": name}, first, second)]
+    if manner == "all of one index, no ids, named again":
+        return [
+            {"index": 0, "function": name | part["function"]}
+            for part in (first, second, {"function": {"arguments": ""}})
+        ]
     if manner == "late ids":
         return [at | {"function": name}, first, at | named, second]
     if manner == "an id for each piece":
@@ -137,6 +147,9 @@ MANNERS = (
     "objects",
     "no index",
     "whole, all of one index",
+    "whole, all of one index, no ids",
+    "all of one index, no ids",
+    "all of one index, no ids, named again",
 )
 
 
@@ -147,6 +160,9 @@ def test_streamed_calls_are_understood_in_any_manner(
     manner: str, data: st.DataObject, seed: int
 ) -> None:
     wanted = data.draw(calls("openai"))
+    if "no ids" in manner:  # where a call ends with its arguments, if they can end
+        ended = (call for call in wanted if "" not in call.arguments)
+        wanted = [replace(c, call_id=f"call_{i}") for i, c in enumerate(ended)]
     queues = [pieces_of(call, i, manner) for i, call in enumerate(wanted)]
     mixed = manner in ("interleaved", "late ids", "an id for each piece", "objects")
     chance = random.Random(seed)

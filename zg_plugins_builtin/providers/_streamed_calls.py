@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from zg_core.plugin_api import JsonObject
 
-from ._wire_json import dump_json
+from ._wire_json import arguments_of, dump_json
 
 __all__ = ["StreamedCalls"]
 
@@ -17,6 +17,7 @@ class _Call:
     call_id: str = ""
     name: str = ""
     written: list[str] = field(default_factory=list)
+    named_again: bool = False
 
     def takes(self, index: int | None, call_id: str, name: str) -> bool:
         """Tell whether a piece is one of this call.
@@ -30,6 +31,23 @@ class _Call:
             return index == self.index
         return not (name and self.name) or bool(call_id and call_id == self.call_id)
 
+    def is_over(self, call_id: str, name: str, text: str) -> bool:
+        """Tell whether a piece that says it is of this call must be of the next.
+
+        Some servers give all calls the same index and none an id, and some repeat the
+        name with each piece. But nothing can follow arguments that are whole.
+        """
+        if not (name or self.named_again) or (call_id and call_id == self.call_id):
+            return False
+        if not self._is_whole():
+            return False
+        self.named_again = True
+        return bool(text.strip()) or name not in ("", self.name)
+
+    def _is_whole(self) -> bool:
+        text = "".join(self.written).strip()
+        return text.endswith("}") and "" not in arguments_of(text)
+
 
 class StreamedCalls:
     """The tool calls of one stream."""
@@ -42,18 +60,19 @@ class StreamedCalls:
         index, call_id = part.get("index"), part.get("id") or ""
         function = part.get("function") or {}
         name = function.get("name") or ""
-        for call in reversed(self._calls):
-            if call.takes(index, call_id, name):
-                break
-        else:
-            call = _Call(index)
+        written = function.get("arguments") or ""
+        text = written if isinstance(written, str) else dump_json(written).decode()
+        call = self._of(index, call_id, name)
+        if call is None or call.is_over(call_id, name, text):
+            call = _Call(index, name=call.name if call else "")
             self._calls.append(call)
         call.call_id = call.call_id or call_id
         call.name = name or call.name
-        written = function.get("arguments") or ""
-        call.written.append(
-            written if isinstance(written, str) else dump_json(written).decode()
-        )
+        call.written.append(text)
+
+    def _of(self, index: int | None, call_id: str, name: str) -> _Call | None:
+        found = (c for c in reversed(self._calls) if c.takes(index, call_id, name))
+        return next(found, None)
 
     def whole(self) -> list[JsonObject]:
         """Return the calls as a whole answer has them, in the server's order."""
