@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.error import HTTPError
 from urllib.request import Request as Ask
 from urllib.request import urlopen
@@ -15,9 +16,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zg_core.plugin_api import Json, JsonObject, Message, Response, ToolCall
+from zg_core.plugin_api import (
+    Json,
+    JsonObject,
+    Message,
+    Reasoning,
+    Response,
+    Text,
+    ToolCall,
+)
 from zg_core.testing.wire import Fault, WireServer, serve_apart
 from zg_core.testing.wire.fitting import fitting
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 pytestmark = pytest.mark.anyio
 
@@ -97,6 +109,66 @@ async def test_a_body_that_is_no_json_is_refused_and_recorded() -> None:
     assert server.requests[0].body is None
     assert not server.requests[0].model
     assert not server.requests[0].streamed
+
+
+def client_of(server: WireServer) -> AsyncOpenAI:
+    """Have OpenAI's own client, which refuses what is not in OpenAI's format."""
+    from openai import AsyncOpenAI
+
+    url = f"{server.url}/v1"
+    return AsyncOpenAI(api_key="k", base_url=url, _strict_response_validation=True)
+
+
+@pytest.mark.parametrize("piece", [None, 3])
+async def test_openais_own_client_reads_its_responses(piece: int | None) -> None:
+    thought = Reasoning(provider="openai", data={"type": "reasoning", "summary": []})
+    parts = (thought, Text(text="Hi you, there."), CALL)
+    said = Response(message=Message(role="assistant", parts=parts))
+
+    async with (
+        WireServer(said, said, piece=piece) as server,
+        client_of(server) as client,
+    ):
+        whole = await client.responses.create(model="m", input="Hi")
+        async with client.responses.stream(model="m", input="Hi") as stream:
+            deltas = [e.delta async for e in stream if e.type.endswith("text.delta")]
+            streamed = await stream.get_final_response()
+
+    assert streamed.output_text == whole.output_text == "".join(deltas)
+    assert [item.type for item in streamed.output] == [i.type for i in whole.output]
+    assert streamed.output[2].arguments == '{"at": 1}'
+
+
+async def test_openais_own_client_reads_its_chat_completions() -> None:
+    message = Message(role="assistant", parts=(Text(text="Hi you, there."), CALL))
+    said = Response(message=message, stop_reason="tool_calls")
+    asked: Any = {"model": "m", "messages": BODY["messages"]}
+
+    async with WireServer(said, said) as server, client_of(server) as client:
+        whole = await client.chat.completions.create(**asked)
+        async with client.chat.completions.stream(**asked) as stream:
+            streamed = await stream.get_final_completion()
+
+    first, second = whole.choices[0].message, streamed.choices[0].message
+    assert first.content == second.content == "Hi you, there."
+    assert first.tool_calls[0].function.arguments == '{"at": 1}'
+    assert second.tool_calls[0].function.arguments == '{"at": 1}'
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [({}, False), ({"include_usage": False}, False), ({"include_usage": True}, True)],
+)
+async def test_a_stream_tells_the_usage_if_asked_to(
+    options: JsonObject, told: bool
+) -> None:
+    async with WireServer("Hi.") as server:
+        _, stream = await post(server, OPENAI, stream=True, stream_options=options)
+
+    *events, _ = stream.decode().strip().split("\n\n")
+    documents = [json.loads(event[6:]) for event in events]
+    assert [bool(d.get("usage")) for d in documents[-2:]] == [False, told]
+    assert all(("usage" in document) is told for document in documents)
 
 
 async def test_a_stream_comes_in_pieces() -> None:

@@ -33,7 +33,11 @@ class WireFormat(Protocol):
         ...
 
     def events(
-        self, response: Response, number: int, piece: int | None
+        self,
+        response: Response,
+        number: int,
+        piece: int | None,
+        asked: JsonObject | None = None,
     ) -> Iterator[bytes]:
         """Return the same answer as server-sent events.
 
@@ -41,6 +45,7 @@ class WireFormat(Protocol):
             response: The answer.
             number: Which answer of the server it is.
             piece: Characters a delta; `None` is a word.
+            asked: The body of the request; `None` is one that wants to be told all.
         """
         ...
 
@@ -85,7 +90,11 @@ class _OpenAI:
         }
 
     def events(
-        self, response: Response, number: int, piece: int | None
+        self,
+        response: Response,
+        number: int,
+        piece: int | None,
+        asked: JsonObject | None = None,
     ) -> Iterator[bytes]:
         head = {
             "id": f"chatcmpl-{number}",
@@ -93,6 +102,9 @@ class _OpenAI:
             "created": 0,
             "model": response.model,
         }
+        counted = _wants_usage(asked)
+        if counted:
+            head |= {"usage": None}  # until the last one
 
         def event(delta: JsonObject, reason: str | None = None) -> bytes:
             choice = {"index": 0, "delta": delta, "finish_reason": reason}
@@ -109,7 +121,8 @@ class _OpenAI:
                 more = {"index": index, "function": {"arguments": text}}
                 yield event({"tool_calls": [more]})
         yield event({}, self._reason(response))
-        yield _sse(head | {"choices": [], "usage": self._usage(response)})
+        if counted:
+            yield _sse(head | {"choices": [], "usage": self._usage(response)})
         yield b"data: [DONE]\n\n"
 
     def error(self, status: int, message: str, code: str) -> JsonObject:
@@ -138,6 +151,13 @@ class _OpenAI:
             },
             "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
         }
+
+
+def _wants_usage(asked: JsonObject | None) -> bool:
+    match asked:
+        case None | {"stream_options": {"include_usage": True}}:
+            return True
+    return False
 
 
 _ANTHROPIC_REASONS = {
@@ -187,7 +207,11 @@ class _Anthropic:
         }
 
     def events(
-        self, response: Response, number: int, piece: int | None
+        self,
+        response: Response,
+        number: int,
+        piece: int | None,
+        asked: JsonObject | None = None,
     ) -> Iterator[bytes]:
         empty: JsonObject = {"content": [], "stop_reason": None}
         usage = self._usage(response)
@@ -260,28 +284,37 @@ class _Responses(_OpenAI):
             "model": response.model,
             "output": [_item(p, i) for i, p in enumerate(response.message.parts)],
             "usage": self._usage(response),
+            "parallel_tool_calls": True,
+            "tool_choice": "auto",
+            "tools": [],
         }
 
     def events(
-        self, response: Response, number: int, piece: int | None
+        self,
+        response: Response,
+        number: int,
+        piece: int | None,
+        asked: JsonObject | None = None,
     ) -> Iterator[bytes]:
+        for place, event in enumerate(self._told(response, number, piece)):
+            yield _named_sse(event | {"sequence_number": place})
+
+    def _told(
+        self, response: Response, number: int, piece: int | None
+    ) -> Iterator[JsonObject]:
         whole = self.document(response, number)
         begun = whole | {"status": "in_progress", "output": [], "usage": None}
-        yield _named_sse({"type": "response.created", "response": begun})
+        yield {"type": "response.created", "response": begun}
+        yield {"type": "response.in_progress", "response": begun}
         for index, part in enumerate(response.message.parts):
             item = _item(part, index)
-            at = {"output_index": index, "item_id": item["id"]}
-            added = {"output_index": index, "item": item | _empty(part)}
-            yield _named_sse({"type": "response.output_item.added"} | added)
-            kind, text = _told(part)
-            for delta in _pieces(text, piece):
-                yield _named_sse(
-                    {"type": f"response.{kind}.delta", "delta": delta} | at
-                )
-            done = {"output_index": index, "item": item}
-            yield _named_sse({"type": "response.output_item.done"} | done)
-        kind = f"response.{whole['status']}"
-        yield _named_sse({"type": kind, "response": whole})
+            at = {"output_index": index}
+            added = {"item": item | _empty(part)}
+            yield {"type": "response.output_item.added"} | at | added
+            for event in _within(part, piece):
+                yield event | at | {"item_id": item["id"]}
+            yield {"type": "response.output_item.done", "item": item} | at
+        yield {"type": f"response.{whole['status']}", "response": whole}
 
     def schema(self, body: JsonObject) -> JsonObject | None:
         match body:
@@ -314,13 +347,12 @@ def _item(part: Part, index: int) -> JsonObject:
             "status": "completed",
         } | call
     assert isinstance(part, Text)
-    content = {"type": "output_text", "text": part.text, "annotations": []}
     return {
         "type": "message",
         "id": f"msg_{index}",
         "role": "assistant",
         "status": "completed",
-        "content": [content],
+        "content": [_output_text(part.text)],
     }
 
 
@@ -333,11 +365,26 @@ def _empty(part: Part) -> JsonObject:
     return {}
 
 
-def _told(part: Part) -> tuple[str, str]:
-    """Return the kind and the text of an item's deltas."""
+def _within(part: Part, piece: int | None) -> Iterator[JsonObject]:
+    """Yield what is told of an item between its beginning and its end."""
     if isinstance(part, ToolCall):
-        return "function_call_arguments", _written(part)
-    return "output_text", part.text if isinstance(part, Text) else ""
+        kind = "response.function_call_arguments"
+        for text in _pieces(_written(part), piece):
+            yield {"type": f"{kind}.delta", "delta": text}
+        yield {"type": f"{kind}.done", "name": part.name, "arguments": _written(part)}
+    elif isinstance(part, Text):
+        at = {"content_index": 0}
+        empty, whole = _output_text(""), _output_text(part.text)
+        yield {"type": "response.content_part.added", "part": empty} | at
+        more: JsonObject = at | {"logprobs": []}
+        for text in _pieces(part.text, piece):
+            yield {"type": "response.output_text.delta", "delta": text} | more
+        yield {"type": "response.output_text.done", "text": part.text} | more
+        yield {"type": "response.content_part.done", "part": whole} | at
+
+
+def _output_text(text: str) -> JsonObject:
+    return {"type": "output_text", "text": text, "annotations": []}
 
 
 FORMATS: dict[str, WireFormat] = {

@@ -198,7 +198,7 @@ class WireServer:
             said = wire.error(fault.status, fault.message, fault.code)
             chunks = [json.dumps(said).encode()]
         elif asked.streamed:
-            chunks = list(wire.events(response, asked.number, self.piece))
+            chunks = list(wire.events(response, asked.number, self.piece, asked.body))
         else:
             chunks = [json.dumps(wire.document(response, asked.number)).encode()]
         if fault.cut is not None:
