@@ -71,7 +71,10 @@ class ScriptedProvider:
         return self._info
 
     def estimate(self, request: Request) -> int:
-        """Count the letters of the prompt, the bound of a tokenizer's worst case."""
+        """Count the letters of the texts: its tokens are their words, which are fewer.
+
+        Of a real model this would be no bound; see `Provider.estimate()`.
+        """
         return sum(len(message.text) for message in request.messages)
 
     async def complete(self, request: Request) -> Response:

@@ -16,6 +16,7 @@ TAKES = "test_it_takes_what_its_schema_allows"
 SAYS = "test_it_does_no_more_than_it_says"
 ANSWERS = "test_it_answers"
 STREAMS = "test_a_stream_says_what_an_answer_says"
+COUNTS = "test_its_estimate_counts_all_that_is_sent"
 LABELS = "test_it_labels_what_people_ask_for"
 JUDGES = "test_it_judges_whatever_comes"
 EVENTS = "test_it_takes_any_events"
@@ -64,6 +65,10 @@ SEEDS: dict[str, Seeds] = {
         "countsnothing": ANSWERS,
         "countsbackwards": ANSWERS,
         "estimatestoolittle": "test_its_estimate_is_an_upper_bound",
+        "estimatesletters": COUNTS,
+        "estimatesnotools": COUNTS,
+        "estimatesnoschemas": COUNTS,
+        "estimatestexts": COUNTS,
         "knowsonlyitsmodels": "test_it_knows_its_models_without_a_network",
         "askswhatitsmodelscando": "test_it_knows_its_models_without_a_network",
         "sayswhyinitsownwords": ANSWERS,

@@ -1,7 +1,9 @@
 """Providers of which each but the first breaks the contract in one way."""
 
 import contextlib
+import json
 import socket
+from dataclasses import asdict, replace
 
 import anyio
 
@@ -20,7 +22,7 @@ class Sound:
         return zg.ModelInfo(context_tokens=1000)
 
     def estimate(self, request):
-        return 1 + sum(len(message.text) for message in request.messages)
+        return len(json.dumps(asdict(request)))
 
     async def complete(self, request):
         await anyio.sleep(0.002)
@@ -114,6 +116,28 @@ class EstimatesTooLittle(Sound):
         return 0
 
 
+class EstimatesLetters(Sound):
+    def estimate(self, request):
+        return 256 + len(json.dumps(asdict(request), ensure_ascii=False))
+
+
+class EstimatesNoTools(Sound):
+    def estimate(self, request):
+        return super().estimate(replace(request, tools=()))
+
+
+class EstimatesNoSchemas(Sound):
+    def estimate(self, request):
+        return super().estimate(replace(request, output_schema=None))
+
+
+class EstimatesTexts(Sound):
+    def estimate(self, request):
+        texts = sum(len(message.text.encode()) for message in request.messages)
+        unsaid = replace(request, messages=())
+        return texts + super().estimate(unsaid)
+
+
 class KnowsOnlyItsModels(Sound):
     def info(self, model):
         return {"any": zg.ModelInfo()}[model]
@@ -178,7 +202,8 @@ def zg_register_providers():
         *(Sound, ShowsItsKey, ShowsItsKeyInErrors, StreamsSomethingElse),
         *(StreamsOtherPieces, StreamsNoResponse, StreamsOn, RaisesItsOwnError),
         *(SharesState, IgnoresCancellation, CountsNothing, CountsBackwards),
-        *(EstimatesTooLittle, KnowsOnlyItsModels, AsksWhatItsModelsCanDo),
+        *(EstimatesTooLittle, EstimatesLetters, EstimatesNoTools, EstimatesNoSchemas),
+        *(EstimatesTexts, KnowsOnlyItsModels, AsksWhatItsModelsCanDo),
         *(SaysWhyInItsOwnWords, WantsAnotherTool, ClosesOnce, CannotBeLeft, Miscounts),
     ]
     return [

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
-from typing import ClassVar, TypeVar, cast, get_args
+from dataclasses import replace
+from typing import Any, ClassVar, TypeVar, cast, get_args
 
 import anyio
 import pytest
@@ -62,6 +63,14 @@ _SCHEMA = {
     "required": ["title"],
     "additionalProperties": False,
 }
+_RARE = "".join(map(chr, range(0x13000, 0x13100)))
+"""Hieroglyphs: too rare to be tokens of their own, and of four bytes each.
+
+The tokenizers that are published make three tokens or four of each.
+"""
+_PROSE = " ".join(f"The box number {number} is green." for number in range(100))
+_BYTES_PER_TOKEN = 12
+"""More than any tokenizer puts into a token of `_PROSE`, on average: it is about 4."""
 
 
 class ProviderConformance(PluginConformance):
@@ -131,6 +140,31 @@ class ProviderConformance(PluginConformance):
         """Return a plain request."""
         return Request(model=self._model(), messages=(Message.user(text),))
 
+    def _larger(self) -> Iterator[tuple[str, Request, int]]:
+        """Yield what a request may have besides, and how many tokens that has."""
+        info = self.make_provider().info(self._model())
+        prose = len(_PROSE) // _BYTES_PER_TOKEN
+        hello = self._with().messages
+        rare = Message.user(_RARE)
+        yield "rare letters", self._with(messages=(*hello, rare)), 2 * len(_RARE)
+        if info.tools:
+            tool = replace(_TOOL, description=_PROSE)
+            called = ToolCall(call_id="1", name="add", arguments={"a": _PROSE})
+            said = (*hello, Message(role="assistant", parts=(called,)))
+            result = Message.tool(ToolResult(call_id="1", output=_PROSE))
+            yield "a tool's description", self._with(tools=(tool,)), prose
+            yield "a call's arguments", self._with(messages=said), prose
+            yield "a tool's result", self._with(messages=(*said, result)), 2 * prose
+        if info.output_schema:
+            schema = {**_SCHEMA, "description": _PROSE}
+            yield "an output schema", self._with(output_schema=schema), prose
+        if info.images:
+            shown = (*hello, Message.user("", _IMAGE))
+            yield "an image", self._with(messages=shown), 1
+
+    def _with(self, **fields: Any) -> Request:
+        return replace(self.request("Say hello."), **fields)
+
     def _model(self) -> str:
         if self.model:
             return self.model
@@ -174,6 +208,15 @@ class ProviderConformance(PluginConformance):
                 assert provider.estimate(request) >= response.usage.input_tokens
 
         self._ask(ask)
+
+    @level(1)
+    def test_its_estimate_counts_all_that_is_sent(self) -> None:
+        """Letters that are several tokens each, tools, their results, and the rest."""
+        provider = self.make_provider()
+        plain = provider.estimate(self._with())
+        for what, request, least in self._larger():
+            more = provider.estimate(request) - plain
+            assert more >= least, f"{what} is {least} tokens at least, not {more}"
 
     # -- What it answers ---------------------------------------------------------------
 

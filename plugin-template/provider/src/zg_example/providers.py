@@ -7,9 +7,14 @@ whatever it raises is raised again as one of the `ProviderError` classes.
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator
+from dataclasses import asdict
 
 import zg_core.plugin_api as zg
+
+_HIDDEN_TOKENS = 256
+"""More than servers add of their own, such as words around the tools."""
 
 
 class ExampleProvider:
@@ -20,8 +25,12 @@ class ExampleProvider:
         return zg.ModelInfo(tools=False, output_schema=False)
 
     def estimate(self, request: zg.Request) -> int:
-        """Count the letters, of which there are never fewer than tokens."""
-        return sum(len(message.text) for message in request.messages)
+        """Count the bytes of the whole request: no tokenizer makes more tokens of them.
+
+        Letters would be too few, since many are several tokens each. Tools, schemas
+        and images count too; of a large image JSON is far more than a model makes.
+        """
+        return len(json.dumps(asdict(request))) + _HIDDEN_TOKENS
 
     async def complete(self, request: zg.Request) -> zg.Response:
         """Answer at once."""
