@@ -96,6 +96,38 @@ async def test_what_is_revoked_in_one_process_is_known_in_another_in_five_second
         await elsewhere.authenticate(credential)
 
 
+@pytest.mark.parametrize("kind", ["token", "key"])
+async def test_a_bad_refresh_token_has_nobody_looked_up_anew(
+    elsewhere: Identity, counted: Counted, owner: Person, kind: str
+) -> None:
+    credential = await _credential(elsewhere, owner, kind)
+    gone = await person(elsewhere, owner.principal, "member", "gone")
+    await elsewhere.logins.logout(gone.principal)
+    await elsewhere.authenticate(credential)
+    reads = counted.reads
+
+    for bad in ("zgr_unknown", "", gone.tokens.refresh_token):
+        with pytest.raises(UnauthenticatedError):
+            await elsewhere.logins.refresh(bad)
+    await elsewhere.authenticate(credential)
+
+    assert counted.reads == reads
+
+
+async def test_who_copied_a_refresh_token_is_nobody_at_once(
+    elsewhere: Identity, owner: Person
+) -> None:
+    ada = await person(elsewhere, owner.principal, "member", "ada")
+    tokens = await elsewhere.logins.refresh(ada.tokens.refresh_token)
+    await elsewhere.authenticate(tokens.access_token)
+
+    with pytest.raises(UnauthenticatedError):
+        await elsewhere.logins.refresh(ada.tokens.refresh_token)
+
+    with pytest.raises(UnauthenticatedError):
+        await elsewhere.authenticate(tokens.access_token)
+
+
 async def test_a_scope_that_was_taken_away_is_gone_though_the_token_names_it(
     identity: Identity, owner: Person, database: Database
 ) -> None:

@@ -188,22 +188,22 @@ class Logins:
         now = self._clock.now()
         used = digest(refresh_token)
 
-        def work(connection: Connection) -> Opened | None:
+        def work(connection: Connection) -> tuple[Opened | None, bool]:
             row = session_of(connection, used)
             if row is None:
-                return None
+                return None, False
             account = Account.of(row)
             over = row["revoked_at"] or row["session_expires_at"] <= now
             if over or not account.active:
-                return None
+                return None, False
             if not use_up(connection, now, used):
-                end_family(connection, now, account, row["session_id"])
-                return None
-            return renew_session(connection, now, account, row)
+                return None, end_family(connection, now, account, row["session_id"])
+            return renew_session(connection, now, account, row), False
 
-        opened = await self._database.write(work)
-        if opened is None:
+        opened, ended = await self._database.write(work)
+        if ended:  # not for any bad token, or anybody could have all be looked up anew
             self._on_revoked()
+        if opened is None:
             raise UnauthenticatedError("the refresh token is not good", "log in again")
         return self._pair(opened)
 

@@ -131,9 +131,10 @@ def use_up(connection: Connection, now: datetime, used: bytes) -> bool:
 
 def end_family(
     connection: Connection, now: datetime, account: Account, session_id: str
-) -> None:
-    """Revoke the session of a refresh token that came twice."""
-    for id_ in revoke_sessions(connection, now, "reuse", _SESSIONS.id == session_id):
+) -> bool:
+    """Revoke the session of a refresh token that came twice; tell whether it stood."""
+    ended = revoke_sessions(connection, now, "reuse", _SESSIONS.id == session_id)
+    for id_ in ended:
         record(
             connection,
             now,
@@ -142,6 +143,7 @@ def end_family(
             "session.reuse_detected",
             id_,
         )
+    return bool(ended)
 
 
 def renew_session(
