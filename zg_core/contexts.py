@@ -148,6 +148,16 @@ class Context(Protocol):
         Where it is more than half of what the model can read, all but its end is
         summed up, by the agent that the configuration's ``compactor`` names. Nothing
         was said before to an agent that another one asks.
+
+        Returns:
+            The messages, oldest first; none where the run goes on with nothing. Where
+            the summing up fails, what is not the end is left out, and a message says
+            so.
+
+        Raises:
+            ConfigError: If there is no model whose size could be asked for.
+            UnknownNameError: If there is no such model, or no agent of the name that
+                ``compactor`` says.
         """
         ...
 
@@ -292,19 +302,51 @@ class Context(Protocol):
     async def classify(
         self, text: str, *, classifier: str | None = None
     ) -> Label | None:
-        """Say what a text is; `None` if the classifier abstains."""
+        """Say what a text is; `None` if the classifier abstains.
+
+        When the step is run again, what is recorded is said again.
+
+        Args:
+            text: The text.
+            classifier: The classifier's name; by default the configuration says it.
+
+        Raises:
+            UnknownNameError: If there is no such classifier.
+            PluginError: If the classifier cannot be made.
+            TypeError: If what it says is no `Label`.
+            Exception: Whatever else the classifier raises, as it is: one that asks a
+                model raises what `complete` does.
+        """
         ...
 
     async def write_artifact(self, path: str, content: str | bytes) -> str:
         """Write a file of the run's results and return its path.
 
+        The file is written whole or not at all, and one of that path is replaced. When
+        the step is run again, it is written again.
+
+        Args:
+            path: Where in the workspace: relative, with forward slashes.
+            content: What it is to hold; text is written in UTF-8.
+
         Raises:
-            WorkspaceError: If the path leaves the run's folder, or the disk refuses.
+            WorkspaceError: If the path leaves the run's folder, *content* is too large
+                (10 MB is most), or the disk refuses.
+            RunError: If the step has ended.
         """
         ...
 
     async def progress(self, message: str, fraction: float | None = None) -> None:
-        """Say how far the step is."""
+        """Say how far the step is, to whoever watches the run.
+
+        Args:
+            message: What it is at, in words.
+            fraction: How much of the step is done, from 0 to 1; `None` where nobody
+                can tell.
+
+        Raises:
+            RunError: If the step has ended.
+        """
         ...
 
     async def now(self) -> datetime:
@@ -319,5 +361,35 @@ class Context(Protocol):
         ...
 
     async def once(self, name: str, make: Callable[[], Awaitable[Json]]) -> Json:
-        """Return what *make* returned the first time, also when run again."""
+        """Return what *make* returned the first time, also when the step is run again.
+
+        What *make* returned is on disk before `once` returns. When the step is run
+        again, the recorded value is returned, and *make* is not called. What *make*
+        raises is not recorded: *make* is called again when the step is run again.
+
+        *make* may be called twice all the same, if the process dies after *make* has
+        ended and before its value is on disk. So it is meant for what is chosen or
+        looked up; what must not be done twice belongs into a tool with the effect
+        ``once``.
+
+        A name may be used several times in a step: the first call by it gets the
+        value of the first call before, the second that of the second. Calls that are
+        under way at once need a name each, since their order may be another next
+        time.
+
+        Args:
+            name: What the value is called, the same whenever the step is run.
+            make: Makes the value; it is called with nothing, and awaited.
+
+        Returns:
+            The value as the journal gives it back: a tuple is a list, and secrets
+            are replaced.
+
+        Raises:
+            ValueError: If what *make* returned is no JSON.
+            RunError: If the step has ended, or its value cannot be recorded.
+            ReplayMismatchError: If a recorded run is replayed that has no such value.
+            JournalError: If the journal cannot be written.
+            Exception: Whatever *make* raises, as it is.
+        """
         ...

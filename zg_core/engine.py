@@ -339,6 +339,12 @@ class Engine(Steering, Deciding):
         Args:
             objective: What is to be made.
             agents: The only agents to choose from; empty is all.
+
+        Raises:
+            InputError: If the objective is empty, or cannot be worked on.
+            RunError: If the classifier fails; a `LimitError` if a limit of a run does
+                not allow what it asks.
+            UnknownNameError: If there is no such agent or classifier.
         """
         async with self.classifying() as asked:
             return await asked.route(objective, agents=agents)

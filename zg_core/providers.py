@@ -17,6 +17,11 @@ class Provider(Protocol):
 
     It translates in both directions and does nothing else: no retries, no
     limits, no logging. Every error it raises is a `ProviderError`.
+
+    Its methods are called for many runs at the same time, so what belongs to one
+    request is kept in no attribute. `complete` and `stream` may be cancelled wherever
+    they await: they let go of what they hold for the request, such as a connection or
+    a lock, and let the cancellation pass.
     """
 
     def info(self, model: str) -> ModelInfo:
@@ -24,15 +29,50 @@ class Provider(Protocol):
         ...
 
     def estimate(self, request: Request) -> int:
-        """Return an upper bound of the request's input tokens, without a network."""
+        """Return an upper bound of the request's input tokens, without a network.
+
+        Budgets rest on it: before a request is sent, so many tokens are reserved, and
+        a bound that is too low lets a run spend more than it may. A bound that is too
+        high has requests refused that would fit. It is called before each request, and
+        must be quick.
+
+        Args:
+            request: What is to be asked: messages with all their parts, tools and
+                output schema count. Their letters are no bound of the tokens; the
+                bytes of the whole request as JSON are, with some more for what a
+                server puts around them.
+        """
         ...
 
     async def complete(self, request: Request) -> Response:
-        """Answer a request."""
+        """Answer a request.
+
+        Args:
+            request: What is asked.
+
+        Returns:
+            The whole answer, with what the vendor counted.
+
+        Raises:
+            ProviderError: If there is no answer. Its class says whether the same
+                request is tried again, and whether another model is asked instead. Any
+                other exception is taken for a fault of the provider, of which the
+                request is not tried again.
+        """
         ...
 
     def stream(self, request: Request) -> AsyncGenerator[Chunk, None]:
-        """Answer a request in pieces; the last chunk carries the whole response."""
+        """Answer a request in pieces; the last chunk carries the whole response.
+
+        The generator may be closed before its end, by whoever wants no more: it lets
+        go of the connection then, as when it is cancelled.
+
+        Args:
+            request: What is asked.
+
+        Raises:
+            ProviderError: As `complete` does, also when pieces have come already.
+        """
         ...
 
     async def close(self) -> None:

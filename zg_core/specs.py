@@ -113,6 +113,9 @@ class AgentSpec(Spec):
 class ToolSpec(Spec):
     """A tool: a function, or a factory of a `Tool`.
 
+    What it returns must be JSON, of 1,000,000 bytes at most; of anything else the
+    model is told that the call failed.
+
     Attributes:
         factory: Makes the `Tool`; `None` where *function* is given.
         function: The function a decorated tool was made of.
@@ -122,7 +125,9 @@ class ToolSpec(Spec):
         capabilities: What it reaches: ``network files exec secrets``.
         risk: How bad a wrong call is.
         requires_approval: Whether a person must agree to each call.
-        timeout_seconds: The longest it may take; `None` is the host's default.
+        timeout_seconds: The longest a call may take, without the time that it waits
+            for people; `None` is 60 seconds. What takes longer is given up, and the
+            model is told.
     """
 
     factory: Factory | None = None

@@ -90,7 +90,8 @@ class Remaining:
         usd: Money, in US dollars.
         tokens: Tokens in and out.
         calls: Model calls.
-        seconds: Time.
+        seconds: Time until the first limit of the run, of the step, or of the agent
+            that asks is over; time that is spent waiting for people is not counted.
     """
 
     usd: float | None = None

@@ -400,6 +400,46 @@ async def test_time_and_chance_are_recorded() -> None:
     assert seen[0] == seen[1]
 
 
+async def test_a_name_that_is_used_twice_means_two_values_in_their_order() -> None:
+    made: list[str] = []
+    seen: list[list[object]] = []
+    fail = [True]
+
+    async def agent(ctx: zg.Context) -> zg.Reply:
+        async def make() -> object:
+            made.append("made")
+            if len(made) == 3 and fail.pop():
+                raise ValueError("cut")
+            return len(made), ctx.step
+
+        seen.append([])
+        for _ in range(3):
+            seen[-1].append(await ctx.once("number", make))
+        return zg.Reply(output=None)
+
+    async with zg.Engine.open(
+        Offering(a=agent), journal="memory", discover=False
+    ) as engine:
+        with pytest.raises(zg.RunError):
+            await engine.run(flow("a"), "x", run_id="r1")
+        await engine.resume("r1")
+
+    # What it raised was not recorded; what it returned was, as JSON.
+    assert seen == [[[1, "a"], [2, "a"]], [[1, "a"], [2, "a"], [4, "a"]]]
+
+
+async def test_once_takes_nothing_but_json() -> None:
+    async def agent(ctx: zg.Context) -> zg.Reply:
+        async def make() -> object:
+            return object()
+
+        with pytest.raises(ValueError):
+            await ctx.once("thing", make)
+        return zg.Reply(output=None)
+
+    await run(agent)
+
+
 async def test_progress_is_an_event() -> None:
     async def agent(ctx: zg.Context) -> zg.Reply:
         await ctx.progress("half way", 0.5)
