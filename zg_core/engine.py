@@ -102,8 +102,8 @@ class Engine(Steering, Deciding):
             journal: A journal, which stays open, or an address as in the
                 configuration: ``"sqlite:///runs.db"``,
                 ``"postgresql://user@host/database"``, ``"memory"``.
-            discover: Whether installed plugins are looked for at all; or what those
-                are called, beside the built-in one, that alone are.
+            discover: Whether installed plugins are looked for at all; or the names
+                of the only ones that are, beside the built-in one.
             secrets: Where to put the secrets that plugins ask for, to be kept out
                 of whatever else the caller prints.
             drill: What is to go wrong with the calls of its runs, on purpose.

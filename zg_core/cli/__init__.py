@@ -25,7 +25,7 @@ _CORE = {
     "run": ("zg_core.cli.run:run", "Work on an objective."),
     "chat": ("zg_core.cli.chat:chat", "Talk with one agent."),
     "runs": ("zg_core.cli.runs:runs", "List, show, resume and end runs."),
-    "drill": ("zg_core.cli.drill:drill", "Do it with faults, and see what it bears."),
+    "drill": ("zg_core.cli.drill:drill", "Test a command with models that fail."),
     "route": ("zg_core.cli.route:route", "Show which agents an objective gets."),
     "agents": ("zg_core.cli.listings:agents", "List agents."),
     "tools": ("zg_core.cli.listings:tools", "List tools."),
@@ -34,9 +34,9 @@ _CORE = {
     "exporters": ("zg_core.cli.listings:exporters", "List exporters."),
     "guardrails": ("zg_core.cli.listings:guardrails", "List guardrails."),
     "runtimes": ("zg_core.cli.listings:runtimes", "List runtimes."),
-    "workflows": ("zg_core.cli.workflows:workflows", "List, show, check, begin them."),
+    "workflows": ("zg_core.cli.workflows:workflows", "List and check workflows."),
     "plugin": ("zg_core.cli.plugin:plugin", "Make, install and switch off plugins."),
-    "plugins": ("zg_core.cli.plugins:plugins", "List plugins, and what is wrong."),
+    "plugins": ("zg_core.cli.plugins:plugins", "List and check plugins."),
     "config": ("zg_core.cli.config:config", "Show and change the configuration."),
     "doctor": ("zg_core.cli.doctor:doctor", "Check that everything is in place."),
     "x": ("zg_core.cli._groups:plugin_commands", "Call a command of any plugin."),
@@ -72,7 +72,7 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     "plugins",
     metavar="NAME|no:NAME",
     multiple=True,
-    help="Load a plugin for this command, or do not.",
+    help="Load this plugin for this command, or do not load it (no:NAME).",
 )
 @click.option("--no-plugins", is_flag=True, help="Load the built-in plugin only.")
 @click.option(
@@ -86,15 +86,16 @@ def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     metavar="KIND:NAME=PLUGIN:NAME",
     multiple=True,
     callback=read_overrides,
-    help="Put a plugin's thing in the place of another one for this command: "
+    help="For this command, put what a plugin offers in the place of something else: "
     "agent:planner=zg-better:planner.",
 )
 @click.option(
     "--server",
     metavar="ADDRESS",
     callback=text_or_nothing,
-    help="Have it done by a server, such as https://zg.example.com, whose key is in "
-    "ZEROGRAVITY_API_KEY; none is this machine. Else as ZEROGRAVITY_SERVER says.",
+    help="The server that does the command, such as https://zg.example.com; its key is "
+    "in ZEROGRAVITY_API_KEY. With none, this machine does it. By default "
+    "ZEROGRAVITY_SERVER names the server.",
 )
 @click.option("--debug", is_flag=True, help="Show where an error comes from.")
 @click.option(

@@ -63,12 +63,12 @@ LIMITS = (
         "--max-usd",
         _AMOUNT,
         "USD",
-        "The most it may cost; with STEP=, what that step may. "
-        "Like the three below, it can be given several times.",
+        "The most the run may cost; with STEP=, the most that step may. "
+        "This and the three below can be given several times.",
     ),
     _limit("--max-tokens", _COUNT, "N", "The most tokens, in and out."),
     _limit("--max-calls", _COUNT, "N", "The most model calls."),
-    _limit("--timeout", _AMOUNT, "SECONDS", "The longest it may take."),
+    _limit("--timeout", _AMOUNT, "SECONDS", "The longest the run may take."),
 )
 
 

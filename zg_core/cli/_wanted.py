@@ -105,7 +105,7 @@ _OPTIONS = (
         "--workflow",
         metavar="NAME_OR_FILE",
         shell_complete=complete_workflow,
-        help="The workflow, or a file with one; else the usual.",
+        help="The workflow, or a file with one; else the configured one.",
     ),
     text_option(
         "--agent",
@@ -135,19 +135,19 @@ _OPTIONS = (
         "--metrics-port",
         type=click.IntRange(0, 65535),
         metavar="PORT",
-        help="Serve metrics for Prometheus while it is done; 0 is any free port.",
+        help="Serve metrics for Prometheus while the run is done; 0 is any free port.",
     ),
     text_option(
         "--runtime",
         metavar="NAME",
         shell_complete=complete("runtime"),
-        help="Have it done elsewhere (detached: by a process of its own).",
+        help="What does the run instead of this process; detached is one of its own.",
     ),
     click.option(
         "--approve",
         type=click.Choice(get_args(Approve)),
-        help="Which tool calls to ask you about; never refuses the risky ones. "
-        "Else as configured: risky.",
+        help="Which tool calls to ask you about; with never, the risky ones are "
+        "refused. Else what is configured, or risky.",
     ),
 )
 

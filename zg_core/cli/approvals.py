@@ -29,7 +29,7 @@ _digest_option = text_option(
 @click.argument("run", required=False)
 @json_option
 def approvals(run: str | None) -> None:
-    """Show what runs wait for people to say: those of RUN, or all.
+    """Show what runs ask people about: RUN alone, or all of them.
 
     What is shown of a call is exactly what would be done, with characters that a
     terminal would obey written as JSON writes them.
@@ -63,7 +63,10 @@ def approve(
     by: str | None,
     digest: str | None,
 ) -> None:
-    """Allow what RUN asks about: CALL is its name, or how that begins."""
+    """Allow a call that RUN asks about.
+
+    CALL is the call's id, or the beginning of it; zg runs approvals shows it.
+    """
     import anyio
 
     from ._approvals import decide_run
@@ -97,7 +100,10 @@ def approve(
 def reject(
     run: str, call: str, reason: str, by: str | None, digest: str | None
 ) -> None:
-    """Refuse what RUN asks about; it goes on without."""
+    """Refuse a call that RUN asks about; the run goes on without it.
+
+    CALL is the call's id, or the beginning of it; zg runs approvals shows it.
+    """
     import anyio
 
     from ._approvals import decide_run
@@ -125,7 +131,12 @@ def reject(
 @_by_option
 @json_option
 def answer(run: str, call: str, value: str, by: str | None) -> None:
-    """Give what RUN asks for: VALUE is text or JSON, as it wants; @FILE reads it."""
+    """Answer a question that RUN asks.
+
+    CALL is the question's id, or the beginning of it; zg runs approvals shows it.
+    VALUE is the answer, or @FILE where a file has it: text, or, where the question
+    has a schema, JSON that fits it.
+    """
     import anyio
 
     from ._approvals import answer_run

@@ -17,8 +17,8 @@ Faults, each as KIND@PROBABILITY, separated by commas:
   reset          a connection that is lost before an answer
   slow           a real answer, a second late; slow:5 five
   garbage        an answer that makes no sense
-MODEL=KIND@PROBABILITY is for one model, or for one provider; what names it holds
-for it in the place of what does not.
+MODEL=KIND@PROBABILITY is for one model, or one provider: the faults that name it
+hold for it instead of those that name none.
 
 \b
 Example:
@@ -58,10 +58,10 @@ def drill(
     seed: int,
     command: tuple[str, ...],
 ) -> int:
-    """Do COMMAND, with calls to models that go wrong, and report what it bore.
+    """Do COMMAND while calls to models go wrong, and report how it fared.
 
-    COMMAND is any command of zg that asks models, without the zg. Requests that
-    are spared are real, and cost what they cost.
+    COMMAND is any command of zg that asks models, without the zg. Requests that no
+    fault befalls are real, and cost money.
     """
     from zg_core.drills import Drill
 

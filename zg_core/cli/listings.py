@@ -58,28 +58,28 @@ def providers() -> None:
 @click.command(cls=Command, epilog="Example: zg classifiers --json")
 @json_option
 def classifiers() -> None:
-    """List what can tell which category an objective is of."""
+    """List the classifiers, which tell what category an objective is of."""
     list_offers("classifier")
 
 
 @click.command(cls=Command, epilog="Example: zg exporters --json")
 @json_option
 def exporters() -> None:
-    """List what can send out what happens, and whether it does."""
+    """List the exporters, which send out what happens in runs, and which are on."""
     list_offers("exporter")
 
 
 @click.command(cls=Command, epilog="Example: zg guardrails --json")
 @json_option
 def guardrails() -> None:
-    """List what can refuse or change what goes in and out, and whether it does."""
+    """List the guardrails, which refuse or change what goes in and out."""
     list_offers("guardrail")
 
 
 @click.command(cls=Command, epilog="Example: zg runtimes --json")
 @json_option
 def runtimes() -> None:
-    """List what can have a run done elsewhere: zg run --runtime NAME."""
+    """List the runtimes, which do runs elsewhere: zg run --runtime NAME."""
     list_offers("runtime")
 
 

@@ -35,13 +35,13 @@ _model_option = click.option(
     "--classifier",
     metavar="NAME",
     shell_complete=complete("classifier"),
-    help="The classifier; else the usual.",
+    help="The classifier; else the configured one.",
 )
 @click.option(
     "--workflow",
     metavar="NAME_OR_FILE",
     shell_complete=complete_workflow,
-    help="The workflow, or a file with one; else the usual.",
+    help="The workflow, or a file with one; else the configured one.",
 )
 @_model_option
 @json_option
@@ -50,7 +50,7 @@ def route(
 ) -> None:
     """Show which agents OBJECTIVE gets, and why; nothing is run.
 
-    A classifier may ask a model; what that cost is said.
+    A classifier may ask a model; what that costs is shown.
     """
     import anyio
 
@@ -69,7 +69,7 @@ def route(
     metavar="NAME",
     multiple=True,
     shell_complete=complete("classifier"),
-    help="A classifier, each time it is given; else the usual one.",
+    help="A classifier; give it several times for several. Else the configured one.",
 )
 @click.option(
     "--data",
@@ -81,7 +81,7 @@ def route(
 @click.option(
     "--part",
     type=click.Choice(["test", "train", "all"]),
-    help="The part of them; else test, and all where they are not parted.",
+    help="Which of the objectives; else test, or all where they are not divided.",
 )
 @_model_option
 @json_option
@@ -90,8 +90,8 @@ def evaluate(
 ) -> int:
     """Score classifiers on labelled objectives.
 
-    A classifier that abstains means general, as in a run. The exit code is 1 if one
-    failed at any objective, which counts as a wrong answer.
+    Where a classifier abstains, general counts as its answer, as in a run. The exit
+    code is 1 if one failed at any objective, which counts as a wrong answer.
     """
     import anyio
 

@@ -50,8 +50,8 @@ def run(
 ) -> int:
     """Work on OBJECTIVE: say in plain words what is to be made.
 
-    With - for OBJECTIVE it is read from standard input. With --replay it may be left
-    out, like every other option: then it is that of the recorded run.
+    With - for OBJECTIVE, the objective is read from standard input. With --replay,
+    OBJECTIVE and any option may be left out: those of the recorded run hold then.
     """
     if objective is None and replay is None:
         raise click.UsageError("Missing argument 'OBJECTIVE'.")

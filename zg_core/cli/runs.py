@@ -36,17 +36,17 @@ _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
     epilog=_EXAMPLE,
 )
 @click.option(
-    "--status", type=click.Choice(get_args(RunStatus)), help="Those of one status only."
+    "--status", type=click.Choice(get_args(RunStatus)), help="Only runs of this status."
 )
 @click.option(
-    "--limit", type=click.IntRange(min=1), default=20, help="How many at most."
+    "--limit", type=click.IntRange(min=1), default=20, help="The most runs to list."
 )
 @json_option
 @click.pass_context
 def runs(ctx: click.Context, status: RunStatus | None, limit: int) -> None:
     """List runs, the latest first.
 
-    A command's RUN is the id of a run, the beginning of one, or last.
+    A command's RUN is the id of a run, the beginning of an id, or last.
     """
     if ctx.invoked_subcommand is None:
         import anyio
@@ -57,8 +57,12 @@ def runs(ctx: click.Context, status: RunStatus | None, limit: int) -> None:
 
 
 @runs.command("list", epilog="Example: zg runs list --json")
-@click.option("--status", type=click.Choice(get_args(RunStatus)), help="Of one status.")
-@click.option("--limit", type=click.IntRange(min=1), default=20, help="How many.")
+@click.option(
+    "--status", type=click.Choice(get_args(RunStatus)), help="Only runs of this status."
+)
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=20, help="The most runs to list."
+)
 @json_option
 def list_(status: RunStatus | None, limit: int) -> None:
     """List runs, the latest first."""
@@ -106,8 +110,8 @@ def explain(run: str) -> None:
 def resume(run: str, stream: bool | None, bounds: Bounds, out: str | None) -> int:
     """Take a run up where it was cut off; nothing recorded is done again.
 
-    Limits replace those it had; what it spent before counts. The time it took before
-    does not.
+    Limits that are given replace the run's. What the run spent before counts, but not
+    the time that it took.
     """
     import anyio
 
@@ -169,8 +173,9 @@ def follow_up(run: str, objective: str, wanted: Wanted) -> int:
 def export(run: str, to: str | None, force: bool) -> None:
     """Write a run into a file, to replay it: zg run --replay FILE.
 
-    The file has all that happened in it, what models were asked, and its files; no
-    secrets. The plugins are asked once more what they asked, but nothing is sent.
+    The file has all that happened in the run, what models were asked, and the run's
+    files, but no secrets. To find out what models were asked, the agents do the run
+    once more with the recorded answers; nothing is sent.
     """
     import anyio
 
@@ -183,13 +188,16 @@ def export(run: str, to: str | None, force: bool) -> None:
 
 @runs.command("rm", epilog="Example: zg runs rm --older-than 30d")
 @click.argument("run", nargs=-1)
-@click.option("--older-than", metavar="AGE", help="Unchanged so long: 12h, 30d, 8w.")
+@click.option(
+    "--older-than", metavar="AGE", help="Runs unchanged for so long: 12h, 30d, 8w."
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def rm(run: tuple[str, ...], older_than: str | None, yes: bool) -> None:
     """Forget runs. Their files stay.
 
-    Those that wait for people only with --yes, or when asked on a terminal.
+    Runs that wait for people are forgotten only with --yes, or if you agree on a
+    terminal.
     """
     import anyio
 

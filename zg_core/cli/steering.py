@@ -25,11 +25,13 @@ Examples:
 @click.command("fork", cls=Command, epilog=_FORK)
 @click.argument("run")
 @text_option(
-    "--from", "step", metavar="STEP", required=True, help="The first to be done anew."
+    "--from",
+    "step",
+    metavar="STEP",
+    required=True,
+    help="The first step to be done anew.",
 )
-@click.option(
-    "--prompt", metavar="TEXT|@FILE", help="What the step is asked instead; @ reads it."
-)
+@click.option("--prompt", metavar="TEXT|@FILE", help="What the step is asked instead.")
 @text_option("--model", metavar="PROVIDER:MODEL", help="The model it asks instead.")
 @text_option(
     "--agent",
@@ -55,9 +57,9 @@ def fork(
 ) -> int:
     """Do a step of a run in another way, in a new run.
 
-    What does not depend on the step is copied and costs nothing; the step and what
-    depends on it is done. Limits are those of the run where none is named, and
-    nothing is spent of them yet.
+    Steps that do not depend on that step are copied, and cost nothing; the step and
+    those that depend on it are done. Where no limit is given the run's hold, with
+    nothing spent yet.
     """
     import anyio
 
@@ -81,7 +83,11 @@ def fork(
 @click.command("rewind", cls=Command, epilog="Example: zg runs rewind last --to design")
 @click.argument("run")
 @text_option(
-    "--to", "step", metavar="STEP", required=True, help="The first to be done again."
+    "--to",
+    "step",
+    metavar="STEP",
+    required=True,
+    help="The first step to be done again.",
 )
 @json_option
 def rewind(run: str, step: str) -> None:
@@ -115,8 +121,8 @@ def rewind(run: str, step: str) -> None:
 def watch(run: str, after: int, follow: bool) -> int:
     """Show what happens in a run, whichever process does it, until it ends.
 
-    Exits as the run does, or with 5 when it is paused. Ctrl-C ends the watching
-    alone.
+    The exit code is the run's, or 5 when the run is paused. Ctrl-C ends the watching,
+    not the run.
     """
     import anyio
 
@@ -149,7 +155,7 @@ def pause(run: str, reason: str) -> None:
 def continue_(run: str, stream: bool | None, bounds: Bounds, out: str | None) -> int:
     """Go on with a run that is paused, in this process.
 
-    Limits replace those it had; what it spent before counts.
+    Limits that are given replace the run's; what the run spent before counts.
     """
     import anyio
 
@@ -174,7 +180,8 @@ def continue_(run: str, stream: bool | None, bounds: Bounds, out: str | None) ->
 def retune(run: str, bounds: Bounds) -> None:
     """Change the limits of a run while it goes on, whichever process does it.
 
-    What it spent before counts. The next call is held to them, and one that waits.
+    What the run spent before counts. The limits hold from the next call on, and for
+    calls that wait for their turn.
     """
     import anyio
 

@@ -23,7 +23,7 @@ Examples:
 @json_option
 @click.pass_context
 def workflows(ctx: click.Context) -> None:
-    """List the workflows, show or check them, or begin one of your own."""
+    """List the workflows; show or check one, or begin one of your own."""
     if not ctx.invoked_subcommand:
         list_offers("workflow")
 
@@ -41,7 +41,7 @@ def list_() -> None:
 @click.option("--toml", "form", flag_value="toml", help="Write it as a file has it.")
 @json_option
 def show(name: str, form: str | None) -> None:
-    """Show the steps of a workflow, of which name or in which file it is."""
+    """Show the steps of a workflow, by its name or from a file."""
     from ._workflow_views import show_workflow
 
     invocation = current_invocation()
@@ -54,7 +54,7 @@ def show(name: str, form: str | None) -> None:
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path())
 @json_option
 def check(files: tuple[str, ...]) -> int:
-    """Check files of workflows, and what they name."""
+    """Check that workflow files are right, and what they name is there."""
     from ._workflow_views import check_files
 
     return check_files(current_invocation(), files)
@@ -64,7 +64,7 @@ def check(files: tuple[str, ...]) -> int:
 @click.argument("name")
 @json_option
 def new(name: str) -> None:
-    """Write NAME.toml here: five steps that run."""
+    """Begin a workflow: write NAME.toml here, with five steps that work."""
     from ._workflow_example import write_example
 
     write_example(current_invocation().output, name)

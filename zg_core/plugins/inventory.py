@@ -115,11 +115,12 @@ class Inventory:
         self.need(*self._records)
 
     def need_to_know(self, kind: Kind | None = None, name: str = "") -> None:
-        """Load every plugin that tells only so what it offers.
+        """Load every plugin without a manifest: what it offers is known only then.
 
         Args:
             kind: A kind of thing.
-            name: The short name of one, whose plugins are loaded too.
+            name: A short name: the plugins that offer a thing of that kind by it are
+                loaded too, manifest or not.
         """
         for record in tuple(self._records.values()):
             has = self.registry.get(kind, record.id, name) if kind else None

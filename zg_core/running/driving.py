@@ -131,7 +131,7 @@ class Driving:
             yield recorder
 
     async def _claimed(self, run_id: str, seen: int) -> int:
-        """Become a run's owner; wait for whoever but records what is asked of it.
+        """Become a run's owner; wait for an owner that only records requests about it.
 
         Args:
             run_id: The run.

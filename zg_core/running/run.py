@@ -214,7 +214,8 @@ async def _until_stopped(scope: RunScope, since: int) -> None:
                 await _check_objective(scope.guarding, recorder.state)
             await _choose_agents(scope)
             await _Steps(scope, tasks).do_all()
-            # Not by this task, which anyio would describe at some length each time.
+            # Called by the loop: whoever cancels in a task has anyio format a text
+            # that describes the task, which takes long.
             asyncio.get_running_loop().call_soon(heeding.cancel)
         finished = outcome(recorder.state)
         if finished is not None and not recorder.state.cancel_requested:

@@ -31,14 +31,16 @@ class RunScope:
     """What all steps of one run share.
 
     Attributes:
-        gate: What all its calls pass.
+        gate: What all calls of the run pass, to wait there while it is put aside.
         model: The models to try, in order, where neither step nor agent has its own.
         guarding: The guardrails, if any is enabled.
-        forced_model: The same, if the user named them for this run; they go first.
+        forced_model: The models to try first, in order, if the user named any for
+            this run.
         traffic: The engine's ways to the models.
-        tape: The recorded run whose answers this one is given again, if it is.
-        injecting: The faults that befall its calls, if it is a drill.
-        steward: Who pays for it beside that, if anybody does.
+        tape: The recorded run whose answers this run is given, if it is a replay.
+        injecting: The faults that befall the run's calls, if it is a drill.
+        steward: Who has a say in what the run spends besides its own budget, and in
+            which tools it calls, if anybody does.
         budget: What the run may spend; each step has a part of it.
         chains: The chains that were asked for until now.
         step_budgets: The budgets that were asked for until now, by path.

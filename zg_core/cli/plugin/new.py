@@ -23,7 +23,7 @@ Example:
 """
 
 
-@click.command(cls=Command, epilog=_EXAMPLE, short_help="Begin a project.")
+@click.command(cls=Command, epilog=_EXAMPLE, short_help="Begin a plugin's project.")
 @click.argument("name")
 @click.option(
     "--kind",

@@ -27,7 +27,7 @@ _KEY = ("plugins", "disable")
 @click.argument("name")
 @json_option
 def disable(name: str) -> None:
-    """Never load a plugin again, until it is enabled: your own file says so."""
+    """Never load a plugin again until it is enabled, by a line in your own file."""
     held = _disabled()
     known = {plugin_id(each) for each in held}
     ids = [record.id for record in lenient_host().named(name)]

@@ -97,9 +97,9 @@ def check(names: tuple[str, ...], timeout: float) -> int:
     quarantined. A disabled one is tried if it is named; an untrusted one never. The
     process is no sandbox: what is imported can do what you can do.
 
-    Of a plugin with agents that is fine it is said how many of the examples they
-    bring reach them, and whether the plugin changes how the built-in examples are
-    routed. For that it is loaded here, too.
+    Where nothing is wrong with a plugin that offers agents, the report says how many
+    of the plugin's examples are routed to them, and whether the plugin changes how
+    the built-in examples are routed. For that it is loaded in this process, too.
 
     The exit code is 3 if anything is wrong with one of them.
     """

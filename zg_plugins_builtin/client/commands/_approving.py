@@ -32,7 +32,7 @@ _digest_option = click.option(
 @click.argument("run", required=False)
 @json_option
 def approvals(run: str | None) -> None:
-    """Show what runs wait for people to say: those of RUN, or all approvals."""
+    """Show what runs ask people about: RUN alone, or all of them."""
     import anyio
 
     anyio.run(_list, run)
@@ -53,7 +53,10 @@ def approvals(run: str | None) -> None:
 def approve(
     run: str, call: str, edit: str | None, reason: str, digest: str | None
 ) -> None:
-    """Allow what RUN asks about: CALL is its name, or how that begins."""
+    """Allow a call that RUN asks about.
+
+    CALL is the call's id, or the beginning of it; zg runs approvals shows it.
+    """
     import anyio
 
     edited = None if edit is None else edited_of(edit)
@@ -68,7 +71,10 @@ def approve(
 @_digest_option
 @json_option
 def reject(run: str, call: str, reason: str, digest: str | None) -> None:
-    """Refuse what RUN asks about; it goes on without."""
+    """Refuse a call that RUN asks about; the run goes on without it.
+
+    CALL is the call's id, or the beginning of it; zg runs approvals shows it.
+    """
     import anyio
 
     anyio.run(partial(_decide, run, call, False, reason, digest, None))
@@ -81,7 +87,12 @@ def reject(run: str, call: str, reason: str, digest: str | None) -> None:
 @_by_option
 @json_option
 def answer(run: str, call: str, value: str) -> None:
-    """Give what RUN asks for: VALUE is text or JSON, as it wants; @FILE reads it."""
+    """Answer a question that RUN asks.
+
+    CALL is the question's id, or the beginning of it; zg runs approvals shows it.
+    VALUE is the answer, or @FILE where a file has it: text, or, where the question
+    has a schema, JSON that fits it.
+    """
     import anyio
 
     anyio.run(partial(_answer, run, call, value))

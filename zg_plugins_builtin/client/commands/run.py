@@ -30,7 +30,9 @@ _AMOUNT = click.FloatRange(min=0, min_open=True)
 @click.argument("objective")
 @click.option("--workflow", metavar="NAME", help="The workflow; else the server's own.")
 @click.option("--agent", metavar="NAME", help="One agent alone.")
-@click.option("--max-usd", type=_AMOUNT, metavar="USD", help="The most it may cost.")
+@click.option(
+    "--max-usd", type=_AMOUNT, metavar="USD", help="The most the run may cost."
+)
 @click.option(
     "--max-tokens", type=click.IntRange(min=1), metavar="N", help="The most tokens."
 )
@@ -38,7 +40,7 @@ _AMOUNT = click.FloatRange(min=0, min_open=True)
     "--max-calls", type=click.IntRange(min=1), metavar="N", help="The most model calls."
 )
 @click.option(
-    "--timeout", type=_AMOUNT, metavar="SECONDS", help="The longest it may take."
+    "--timeout", type=_AMOUNT, metavar="SECONDS", help="The longest the run may take."
 )
 @click.option(
     "--priority", type=click.Choice(["low", "normal", "high"]), help="How urgent it is."
@@ -70,8 +72,9 @@ _AMOUNT = click.FloatRange(min=0, min_open=True)
 def run(objective: str, out: str | None, stream: bool | None, **wanted: Any) -> int:
     """Have a server work on OBJECTIVE: say in plain words what is to be made.
 
-    With - for OBJECTIVE it is read from standard input. Ctrl-C stops the run; if the
-    connection breaks it goes on, and is shown on.
+    With - for OBJECTIVE, the objective is read from standard input. Ctrl-C stops the
+    run. If the connection breaks the run goes on, and is shown again once the server
+    can be reached.
     """
     import anyio
 

@@ -23,10 +23,10 @@ _STATUSES = {
     "waiting": {"status": "queued"},
 }
 _status_option = click.option(
-    "--status", type=click.Choice(list(_STATUSES)), help="Those of one status only."
+    "--status", type=click.Choice(list(_STATUSES)), help="Only runs of this status."
 )
 _limit_option = click.option(
-    "--limit", type=click.IntRange(min=1), default=20, help="How many at most."
+    "--limit", type=click.IntRange(min=1), default=20, help="The most runs to list."
 )
 
 
@@ -38,7 +38,7 @@ _limit_option = click.option(
 def runs(ctx: click.Context, status: str | None, limit: int) -> None:
     """List the runs of a server, the latest first.
 
-    A command's RUN is the id of a run, the beginning of one, or last.
+    A command's RUN is the id of a run, the beginning of an id, or last.
     """
     if ctx.invoked_subcommand is None:
         _list(status, limit)
@@ -94,8 +94,8 @@ def show(run: str, events: bool) -> None:
 def watch(run: str, after: int, follow: bool) -> int:
     """Show what happens in a run until it ends.
 
-    Exits as the run does, or with 5 when it waits for people. Ctrl-C ends the
-    watching alone.
+    The exit code is the run's, or 5 when the run waits for people. Ctrl-C ends the
+    watching, not the run.
     """
     import anyio
 

@@ -55,12 +55,12 @@ _EPILOG = (
     flag_value=False,
     type=bool,
     default=None,
-    help="Answer only; zg worker does the jobs. It takes PostgreSQL.",
+    help="Only answer requests: zg worker does the jobs. This needs PostgreSQL.",
 )
 @click.option(
     "--workers",
     type=click.IntRange(1, 64),
-    help="How many processes answer; more than one takes PostgreSQL.",
+    help="How many processes answer; more than one needs PostgreSQL.",
 )
 @json_option
 def serve(
@@ -74,8 +74,8 @@ def serve(
     """Serve objectives over HTTP.
 
     The first start makes the service's keys and its first administrator, whose
-    credential is printed once. Ctrl-C or SIGTERM ends it when what is being answered
-    has ended, within 20 s.
+    credential is printed once. Ctrl-C or SIGTERM ends the service when the requests
+    under way are answered, within 20 s.
     """
     if dev and database:
         raise click.UsageError("--dev has a database of its own: leave one of them out")

@@ -118,7 +118,7 @@ def list_(tenant: str | None, database: str | None) -> None:
 @database_option
 @json_option
 def disable(email: str, tenant: str | None, database: str | None) -> None:
-    """Let a user do nothing any more: their sessions end, and their keys rest."""
+    """Let a user do nothing any more: sessions end, and keys work no longer."""
 
     async def work(office: Office) -> User:
         user = await office.user(email)

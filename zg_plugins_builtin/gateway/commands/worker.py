@@ -50,9 +50,9 @@ _EPILOG = "Example: zg worker --database postgresql://zg@db.example.com/zg"
 def worker(concurrency: int, database: str | None) -> None:
     """Do jobs that others accept: those of zg serve, on the same PostgreSQL.
 
-    Any number of them may run, on any machines. What one was doing when it died
-    another takes up within seconds. Ctrl-C or SIGTERM ends it, within 20 s: what it
-    was doing others go on with.
+    Any number of workers may run, on any machines. The jobs of one that died are
+    taken up by others within seconds. Ctrl-C or SIGTERM ends a worker within 20 s,
+    and others go on with its jobs.
     """
     settings = settings_of(database=database)
     if not settings.shared:
