@@ -244,6 +244,43 @@ def test_limits_are_those_of_all_answers_together(
     assert len(recorded()) == 2
 
 
+def test_limits_of_the_step_are_those_of_all_answers_as_well(
+    zg: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    type_in(monkeypatch, "one", "two", "three")
+
+    called = zg("chat", "--max-calls", "chat=2", "--timeout", "chat=60")
+
+    assert called.out == "Answer 1.\nAnswer 2.\n"
+    assert "error: the conversation has spent what it may" in called.err
+    assert [kept_of(run)["chat"] for run in recorded()] == [
+        zg_api.Limits(calls=1, seconds=60),
+        zg_api.Limits(calls=2, seconds=60),
+    ]
+
+
+def kept_of(run: zg_api.RunSummary) -> dict[str, zg_api.Limits]:
+    async def read() -> dict[str, zg_api.Limits]:
+        async with zg_api.Engine.open() as engine:
+            accepted = (await engine.journal.read(run.run_id))[0]
+        assert isinstance(accepted, zg_api.RunAccepted)
+        return accepted.options.step_limits
+
+    return anyio.run(read)
+
+
+def test_a_limited_step_that_there_is_not_is_refused_before_anything_is_said(
+    zg: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    type_in(monkeypatch, "one")
+
+    called = zg("chat", "--max-usd", "assistant=1")
+
+    assert (called.code, called.out, recorded()) == (2, "", [])
+    assert "workflow 'chat' has no step 'assistant' that could be lim" in called.err
+    assert "did you mean 'chat'?" in called.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "cause"),
     [

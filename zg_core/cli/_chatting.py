@@ -20,6 +20,7 @@ from zg_core.errors import (
 )
 from zg_core.events import Event, HistoryCompacted, ToolStarted
 from zg_core.results import RunResult
+from zg_core.running.limiting import step_limits
 from zg_core.running.recorder import TextDelta
 from zg_core.usage import Limits, Usage
 from zg_core.workflows import RunOptions, Step, Workflow
@@ -63,6 +64,11 @@ class Wish:
     download: bool
 
 
+def _conversation(agent: str) -> Workflow:
+    """Return what is done for a message."""
+    return Workflow(_CHAT, (Step(_CHAT, agent=agent),))
+
+
 async def talk(invocation: Invocation, wish: Wish) -> int:
     """Hold a conversation until the user ends it, and return the exit code."""
     output = invocation.output
@@ -104,9 +110,12 @@ class Chat:
         Raises:
             InputError: If there is no such run.
             ConfigError: If the model cannot be had.
-            UnknownNameError: If there is no agent of that name.
+            UnknownNameError: If there is no agent of that name, or a step is limited
+                that there is not.
         """
         wish, output = self._wish, self._output
+        engine, steps = self._engine, wish.bounds.step_limits()
+        step_limits(_conversation(_AGENT), steps, engine.config, engine.host)
         turn = Turn()
         if wish.continues is not None:
             run_id = await whole_id(self._engine, wish.continues)
@@ -186,11 +195,15 @@ class Chat:
         engine, wish = self._engine, self._wish
         try:
             run_id = await engine.accept(
-                Workflow(_CHAT, (Step(_CHAT, agent=self._agent),)),
+                _conversation(self._agent),
                 text,
                 options=RunOptions(
                     model=wish.model,
-                    limits=self._left(),
+                    limits=self._left(wish.bounds.limits()),
+                    step_limits={
+                        step: self._left(most)
+                        for step, most in wish.bounds.step_limits().items()
+                    },
                     out=wish.out,
                     continues=self.latest or None,
                 ),
@@ -237,13 +250,15 @@ class Chat:
         for artifact in result.artifacts:
             self._output.note(f"wrote {artifact.path} in {result.out}")
 
-    def _left(self) -> Limits:
+    def _left(self, limits: Limits) -> Limits:
         """Return what the next answer may spend of what the conversation may.
+
+        Its one step has spent what it has.
 
         Raises:
             LimitError: If that is nothing.
         """
-        limits, runs = self._wish.bounds.limits(), self._spent
+        runs = self._spent
         spent = {
             "usd": sum(run.cost_nanos + run.lost_nanos for run in runs) / 1e9,
             "tokens": sum(run.usage.total_tokens + run.lost_tokens for run in runs),
