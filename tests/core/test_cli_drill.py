@@ -74,6 +74,17 @@ def test_show_and_explain_tell_that_it_was_a_drill(zg: Caller) -> None:
 MORE = ("--max-calls", "50")
 
 
+def test_several_faults_add_up_however_they_are_given(zg: Caller) -> None:
+    apart = ("--inject", "slow:0@0.5", "--inject", "slow:0@0.3,garbage@0.2")
+    together = ("--inject", "slow:0@0.5,slow:0@0.3,garbage@0.2")
+
+    for given in (apart, together):
+        drill = zg("drill", *given, "--json", "--", *RUN).document["drill"]
+
+        assert drill["drill"] == "slow:0@0.5,slow:0@0.3,garbage@0.2 seed 0"
+        assert sum(drill["injected"]["play:toy"].values()) == 2
+
+
 def test_what_does_no_run_has_nothing_to_report(zg: Caller) -> None:
     called = zg("drill", "--inject", "slow:0@1", "--", "runs", "list")
 
@@ -87,6 +98,10 @@ def test_what_does_no_run_has_nothing_to_report(zg: Caller) -> None:
         (("--inject", "429@0.2"), "Missing argument 'COMMAND...'"),
         (("--inject", "429@0.2", "--"), "Missing argument 'COMMAND...'"),
         (("--", *RUN), "the drill has no fault"),
+        (
+            ("--inject", "429@0.6", "--inject", "429@0.6", "--", *RUN),
+            "the probabilities of the drill come to 1.2",
+        ),
         (("--inject", "429@2", "--", *RUN), "'2' in '429@2' is no number"),
         (("--inject", "429@1", "--", "rum", "x"), "there is no command 'rum'"),
         (("--inject", "429@1", "--", "drill", "x"), "'drill' cannot be put under"),

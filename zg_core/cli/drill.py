@@ -33,7 +33,10 @@ Example:
     context_settings={"allow_interspersed_args": False},
 )
 @click.option(
-    "--inject", metavar="FAULTS", default="", help="What goes wrong, and how likely."
+    "--inject",
+    metavar="FAULTS",
+    multiple=True,
+    help="What goes wrong, and how likely; several add up.",
 )
 @click.option(
     "--down",
@@ -53,7 +56,7 @@ Example:
 @click.pass_context
 def drill(
     ctx: click.Context,
-    inject: str,
+    inject: tuple[str, ...],
     down: tuple[str, ...],
     seed: int,
     command: tuple[str, ...],
@@ -70,7 +73,8 @@ def drill(
     invocation = current_invocation(ctx)
     output = invocation.output
     output.as_json |= "--json" in command  # behind a --, where nobody looked for it
-    drilling = Drilling(Drill.parse(inject, seed=seed, down=down), output)
+    faults = ",".join(inject)
+    drilling = Drilling(Drill.parse(faults, seed=seed, down=down), output)
     root = ctx.find_root()
     assert isinstance(root.command, RootGroup)
     name, *arguments = command
