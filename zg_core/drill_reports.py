@@ -161,15 +161,18 @@ class _Calls:
     waited: float = 0.0
     _drill: Drill | None = None
     _nth: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _waits: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def take_in(self, event: Event) -> None:
         match event:
             case RunStarted() | RunResumed():
                 self._drill = Drill.read(event.drill) if event.drill else None
                 self._nth.clear()
+                self._waits.clear()
             case ModelCalled():
                 self.first.setdefault(event.call_key, event.model)
                 self.sent[event.model] += 1
+                self._asked_again(event)
                 self._befallen(event)
             case ModelAnswered(replayed=False):
                 self.answered[event.call_key] = event.model
@@ -177,8 +180,15 @@ class _Calls:
                 self.first.setdefault(event.call_key, event.model)
                 self.refused[event.model] += event.error.type == _REFUSED
                 if event.retry_in_seconds is not None:
-                    self.retries += 1
-                    self.waited += event.retry_in_seconds
+                    this = event.call_key, event.model
+                    self._waits[this] = event.retry_in_seconds
+
+    def _asked_again(self, called: ModelCalled) -> None:
+        """Count a retry that was made; a limit may stop one that was meant to be."""
+        wait = self._waits.pop((called.call_key, called.model), None)
+        if wait is not None:
+            self.retries += 1
+            self.waited += wait
 
     def _befallen(self, called: ModelCalled) -> None:
         """Count the fault that befell a request: what it was, the drill says again."""

@@ -384,6 +384,17 @@ async def test_the_report_counts_from_events_alone() -> None:
     assert report.document()["budget_kept"] is True
 
 
+@pytest.mark.parametrize("calls", [1, 2, 3])
+async def test_a_retry_that_a_limit_stopped_is_none(calls: int) -> None:
+    events, error = await drilled("500:0@1", limits=zg.Limits(calls=calls))
+
+    report = zg.drill_report(events)
+    assert isinstance(error, zg.LimitError)
+    meant = [e for e in events if isinstance(e, zg.ModelFailed)]
+    assert [event.retry_in_seconds is not None for event in meant] == [True] * calls
+    assert (report.provider_calls, report.retries) == (calls, calls - 1)
+
+
 async def test_a_run_in_earnest_can_be_reported_on_too() -> None:
     async with zg.Engine.open(
         Offering(a=ask()),
