@@ -10,6 +10,7 @@ from datetime import datetime
 from ._json import JsonObject
 from ._machine import RunState, fold
 from ._names import local_name
+from ._run_state import StepState
 from .drills import Drill
 from .events import (
     Event,
@@ -20,6 +21,7 @@ from .events import (
     RunStarted,
     RunStatus,
 )
+from .usage import Limits
 
 __all__ = ["Bound", "DrillReport", "drill_report"]
 
@@ -28,7 +30,7 @@ _REFUSED = "CircuitOpenError"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """A limit of a run, and what was spent of it.
+    """A limit of a run or of a step, and what was spent of it.
 
     Attributes:
         allowed: The limit.
@@ -63,7 +65,9 @@ class DrillReport:
         refused: Requests not sent since a breaker was open, by model.
         injected: How often each fault befell a request, by model and kind.
         seconds: From the run's beginning until its last event.
-        bounds: The limits of the run, by what they limit.
+        bounds: The limits of the run, by what they limit: ``usd``, ``tokens`` or
+            ``calls``. That of seconds is not among them: what reaches it is ended.
+        step_bounds: The same of steps that have limits, by name.
     """
 
     run_id: str
@@ -79,6 +83,7 @@ class DrillReport:
     injected: Mapping[str, Mapping[str, int]]
     seconds: float
     bounds: Mapping[str, Bound]
+    step_bounds: Mapping[str, Mapping[str, Bound]] = field(default_factory=dict)
 
     @property
     def amplification(self) -> float | None:
@@ -98,7 +103,8 @@ class DrillReport:
     @property
     def budget_kept(self) -> bool:
         """Whether no limit was passed, lost calls counted at their worst."""
-        return all(bound.kept for bound in self.bounds.values())
+        each = (self.bounds, *self.step_bounds.values())
+        return all(bound.kept for bounds in each for bound in bounds.values())
 
     def document(self) -> JsonObject:
         """Return it as JSON."""
@@ -139,7 +145,8 @@ def drill_report(events: Sequence[Event]) -> DrillReport:
         refused=dict(calls.refused),
         injected={model: dict(kinds) for model, kinds in calls.injected.items()},
         seconds=_between(events[0].at, events[-1].at),
-        bounds=_bounds(state),
+        bounds=_bounds(state, state.limits),
+        step_bounds=_step_bounds(state),
     )
 
 
@@ -203,13 +210,21 @@ class _Calls:
             self.injected.setdefault(called.model, Counter())[fault.kind] += 1
 
 
-def _bounds(state: RunState) -> dict[str, Bound]:
+def _step_bounds(state: RunState) -> dict[str, dict[str, Bound]]:
+    each = {
+        step.name: _bounds(state.steps[step.name], state.step_limits(step.name))
+        for step in state.workflow.steps
+    }
+    return {name: bounds for name, bounds in each.items() if bounds}
+
+
+def _bounds(state: RunState | StepState, most: Limits) -> dict[str, Bound]:
     spent = {
         "usd": (state.cost_nanos / 1e9, state.lost_nanos / 1e9),
         "tokens": (state.usage.total_tokens, state.lost_tokens),
         "calls": (state.calls, 0),
     }
-    limits = {name: getattr(state.limits, name) for name in spent}
+    limits = {name: getattr(most, name) for name in spent}
     return {
         name: Bound(allowed=limits[name], spent=taken, lost=lost)
         for name, (taken, lost) in spent.items()

@@ -60,6 +60,18 @@ def test_a_run_that_fails_fails_the_drill(zg: Caller) -> None:
     assert "kept: calls 1 (1 spent, 0 lost at the worst)" in called.err
 
 
+def test_a_step_has_limits_of_its_own_that_are_reported(zg: Caller) -> None:
+    bounds = ("--max-calls", "9", "--max-calls", "first=5", "--timeout", "60")
+
+    called = zg("drill", "--inject", "slow:0@1", *RUN, *bounds)
+
+    budgets = [line for line in called.err.splitlines() if "budget" in line]
+    assert budgets == [
+        "  budget          kept: calls 9 (2 spent, 0 lost at the worst)",
+        "  budget          kept: calls 5 of step first (1 spent, 0 lost at the worst)",
+    ]
+
+
 def test_show_and_explain_tell_that_it_was_a_drill(zg: Caller) -> None:
     zg("drill", "--down", "play:toy", "--", *RUN, "--max-calls", "1")
 

@@ -141,6 +141,7 @@ async def drilled(
     agent: object = ask(),
     chain: str = MODEL,
     limits: zg.Limits = NO_LIMITS,
+    step_limits: dict[str, zg.Limits] | None = None,
 ) -> tuple[list[zg.Event], zg.RunError | None]:
     """Do a run under a drill, and return what happened."""
     model = model or ScriptedProvider("Well answered indeed.", repeat=True)
@@ -154,7 +155,9 @@ async def drilled(
         drill=zg.Drill.parse(text, seed=seed),
     ) as engine:
         try:
-            options = zg.RunOptions(model=chain, limits=limits)
+            options = zg.RunOptions(
+                model=chain, limits=limits, step_limits=step_limits or {}
+            )
             await engine.run(flow(*steps), "ask", run_id="r", options=options)
         except zg.RunError as caught:
             error = caught
@@ -411,6 +414,26 @@ async def test_a_run_in_earnest_can_be_reported_on_too() -> None:
     assert result.drill == report.drill == ""
     assert (report.needed_calls, report.provider_calls) == (1, 1)
     assert (report.retries, report.fallbacks, report.injected) == (0, 0, {})
+
+
+async def test_the_limits_of_steps_are_reported_too() -> None:
+    step = {"b": zg.Limits(tokens=10**6, calls=3), "c": zg.Limits(seconds=60)}
+
+    events, _ = await drilled(
+        "slow:0@1",
+        steps=("a", "b", "c"),
+        limits=zg.Limits(calls=9, seconds=60),
+        step_limits=step,
+    )
+
+    report = zg.drill_report(events)
+    assert report.bounds == {"calls": zg.Bound(allowed=9, spent=3, lost=0)}
+    assert report.step_bounds.keys() == {"b"}
+    assert report.step_bounds["b"]["calls"] == zg.Bound(allowed=3, spent=1, lost=0)
+    assert 0 < report.step_bounds["b"]["tokens"].spent < 10**6
+    assert report.budget_kept
+    passed = {"b": {"usd": zg.Bound(allowed=1, spent=1, lost=1)}}
+    assert not replace(report, step_bounds=passed).budget_kept
 
 
 def test_a_bound_counts_what_was_lost_at_its_worst() -> None:

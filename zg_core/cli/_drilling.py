@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zg_core._json import Json, JsonObject
-from zg_core.drill_reports import DrillReport, drill_report
+from zg_core.drill_reports import Bound, DrillReport, drill_report
 from zg_core.drills import Drill
 from zg_core.engine import Engine
 from zg_core.running.traffic import LaneState
@@ -106,9 +106,16 @@ class Drilling:
             times = f"opened {lane.opened}, refused {lane.refused}"
             yield "breaker", f"{model}: {lane.breaker} ({times})"
         for name, bound in report.bounds.items():
-            kept = "kept" if bound.kept else "PASSED"
-            spent = f"{bound.spent:,.6g} spent, {bound.lost:,.6g} lost at the worst"
-            yield "budget", f"{kept}: {name} {bound.allowed:,.6g} ({spent})"
+            yield "budget", _kept(name, bound)
+        for step, bounds in report.step_bounds.items():
+            for name, bound in bounds.items():
+                yield "budget", _kept(name, bound, f" of step {step}")
+
+
+def _kept(name: str, bound: Bound, whose: str = "") -> str:
+    kept = "kept" if bound.kept else "PASSED"
+    spent = f"{bound.spent:,.6g} spent, {bound.lost:,.6g} lost at the worst"
+    return f"{kept}: {name} {bound.allowed:,.6g}{whose} ({spent})"
 
 
 def _or_nothing(value: float | None, form: str) -> str:
