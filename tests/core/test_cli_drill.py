@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from calling import Caller
+from terminals import Terminal
 
 pytestmark = [pytest.mark.heavy, pytest.mark.usefixtures("play")]
 RUN = ("run", "make two", "--workflow", "pair")
@@ -84,6 +85,34 @@ def test_show_and_explain_tell_that_it_was_a_drill(zg: Caller) -> None:
 
 
 MORE = ("--max-calls", "50")
+
+
+def test_a_run_that_goes_on_in_earnest_does_not_begin_with_its_drill(
+    zg: Caller,
+) -> None:
+    zg("drill", "--down", "play:toy", "--", *RUN, "--max-calls", "1")
+
+    resumed = zg("runs", "resume", "last", *MORE)
+
+    assert resumed.code == 0
+    assert resumed.out.startswith("model play:toy (from environment ZG_MODEL)\n")
+    assert "\ngoes on\n" in resumed.out
+    assert "drill" not in resumed.out + resumed.err
+
+
+def test_on_a_terminal_the_drill_is_shown_that_is_in_force(
+    zg: Caller, terminal: Terminal
+) -> None:
+    zg("drill", "--down", "play:toy", "--", *RUN, "--max-calls", "1")
+
+    drill = ("drill", "--inject", "500@1", "--", "runs", "resume", "last")
+    terminal.call(*drill, "--max-calls", "2")
+    terminal.call("runs", "resume", "last", *MORE)
+
+    begun = terminal.read().split("model play:toy (from environment ZG_MODEL)")
+    assert begun[-1].startswith("\n")
+    assert any(head.startswith("; a drill: 500@1") for head in begun)
+    assert not any(head.startswith("; a drill: play:toy") for head in begun)
 
 
 def test_several_faults_add_up_however_they_are_given(zg: Caller) -> None:

@@ -14,7 +14,15 @@ from rich.tree import Tree
 from zg_core._machine import RunState, StepState
 from zg_core._names import local_name
 from zg_core._step_paths import above, depth, round_of
-from zg_core.events import ArtifactWritten, Event, ModelFailed, Progressed, StepStarted
+from zg_core.events import (
+    ArtifactWritten,
+    Event,
+    ModelFailed,
+    Progressed,
+    RunResumed,
+    RunStarted,
+    StepStarted,
+)
 from zg_core.results import StepResult, result_of
 from zg_core.running.recorder import TextDelta
 
@@ -44,6 +52,7 @@ class LiveTree:
         self._doing: dict[str, str] = {}
         self._texts: dict[str, str] = {}
         self._said = ""
+        self._drill = ""
         self._console = Console(file=output.stdout, highlight=False, emoji=False)
         self._live = self._fresh()
 
@@ -74,6 +83,8 @@ class LiveTree:
                 before = "" if item.restarted else self._texts.get(item.call_key, "")
                 text = (before + item.text)[-_LONGEST_TEXT:]
                 self._texts[item.call_key] = self._doing[item.step] = text
+            case RunStarted() | RunResumed():
+                self._drill = item.drill if new else ""
             case StepStarted() if new:
                 self._began[item.step] = time.monotonic()
                 self._doing.pop(item.step, None)
@@ -111,7 +122,7 @@ class LiveTree:
         if state is None or state.started is None:
             return _one_line("beginning", "dim")
         started = state.started
-        line = _one_line(model_line(started.model, started.model_reason, state.drill))
+        line = _one_line(model_line(started.model, started.model_reason, self._drill))
         line.append(f"\nrun {state.accepted.run_id}", style="dim")
         if state.route is not None:
             chosen = f"{state.route.label}: {names(state.route.agents)}"

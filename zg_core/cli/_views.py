@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol, Self
 
 from zg_core._machine import RunState
@@ -84,7 +85,9 @@ class Lines:
         if isinstance(item, ModelAnswered | ModelFailed):
             self._end_line(item)
         if isinstance(item, RunStarted):
-            self._output.say(in_words(item))
+            # A drill that it began under is over, if it is taken up again.
+            began = item if new else replace(item, drill="")
+            self._output.say(in_words(began))
             out = state.out
             self._output.say(f"run {item.run_id}, with its files in {out}")
         elif isinstance(item, RunFinished | RunFailed | RunCancelled | RunPaused):
