@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from textwrap import dedent
 
@@ -81,6 +82,46 @@ def test_a_file_is_written_over_on_demand_only(zg: Caller, recorded: Path) -> No
     assert forced.document["requests"] == 2
     assert recorded.read_text() != "mine"
     assert zg("runs", "export", "last", "-o", "no/such/place").code == 2
+
+
+def test_a_link_is_followed_to_the_file_that_is_written(
+    zg: Caller, recorded: Path, tmp_path: Path
+) -> None:
+    file, link = tmp_path / "real.zgrun", tmp_path / "link.zgrun"
+    link.symlink_to(file)
+
+    assert zg("runs", "export", "last", "-o", str(link)).code == 0
+    assert file.read_text() == recorded.read_text()
+    file.write_text("mine")
+
+    refused = zg("runs", "export", "last", "-o", str(link))
+    forced = zg("runs", "export", "last", "-o", str(link), "--force")
+
+    assert "write over it with --force" in refused.err
+    assert (refused.code, forced.code) == (2, 0)
+    assert link.readlink() == file
+    assert file.read_text() == recorded.read_text()
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder", "loop"])
+def test_what_is_no_file_is_never_written_over(
+    zg: Caller, recorded: Path, tmp_path: Path, kind: str, force: tuple[str, ...]
+) -> None:
+    target, pipe = tmp_path / kind, tmp_path / "pipe"
+    os.mkfifo(pipe)
+    if kind == "folder":
+        target.mkdir()
+    elif kind != "pipe":
+        target.symlink_to(pipe if kind == "link" else target)
+
+    refused = zg("runs", "export", "last", "-o", str(target), *force)
+
+    assert refused.code == 2
+    assert "is no regular file\n  name another with -o; -o - writes" in refused.err
+    assert "--force" not in refused.err
+    assert pipe.is_fifo()
+    assert target.is_dir() if kind == "folder" else not target.is_file()
 
 
 def test_a_file_that_was_changed_since_is_left_out(zg: Caller, recorded: Path) -> None:

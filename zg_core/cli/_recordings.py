@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,8 +27,7 @@ async def export_run(
     async with invocation.engine(invocation.config()) as engine:
         run_id = await whole_id(engine, name)
         target = to or f"{run_id}.zgrun"
-        if target != _STDOUT and not force:
-            _check_free(Path(target))
+        file = _file_at(target, force=force) if target != _STDOUT else None
         recording, missing = await make_recording(
             await engine.journal.read(run_id),
             config=engine.config,
@@ -35,11 +36,11 @@ async def export_run(
         )
     for what in missing:
         output.note(f"warning: {what}")
-    if target == _STDOUT:
+    if file is None:
         for line in dump_recording(recording):
             output.stdout.write(line)
         return
-    _write(Path(target), recording)
+    _write(file, recording)
     counts = {
         "events": len(recording.events),
         "requests": len(recording.requests),
@@ -52,13 +53,30 @@ async def export_run(
     output.say(f"replay it with: zg run --replay {target}")
 
 
-def _check_free(target: Path) -> None:
-    if target.exists():
+def _file_at(target: str, *, force: bool) -> Path:
+    """Return the file that is to be written: where a link leads, for a link.
+
+    Raises:
+        InputError: If it is there and may not be written over, or is no file.
+    """
+    file = Path(os.path.realpath(target))
+    try:
+        mode = file.lstat().st_mode
+    except OSError:
+        return file  # it is not there, or writing it says what is wrong
+    if not stat.S_ISREG(mode):
         raise InputError(
-            f"there is a file {str(target)!r} already",
-            "name another with -o, or write over it with --force",
-            file=str(target),
+            f"{target!r} is no regular file",
+            "name another with -o; -o - writes to standard output",
+            file=target,
         )
+    if not force:
+        raise InputError(
+            f"there is a file {target!r} already",
+            "name another with -o, or write over it with --force",
+            file=target,
+        )
+    return file
 
 
 def _write(target: Path, recording: Recording) -> None:
