@@ -139,6 +139,47 @@ def test_the_network_is_refused_and_reported(site: Site, zg: Caller) -> None:
     assert any("uses the network" in one for one in told(checked(done)["zg-calls"]))
 
 
+@pytest.mark.parametrize(
+    ("requires", "said"),
+    [
+        (
+            (
+                'zg-nowhere>=2; extra == "all"',
+                'zg-more; extra == "all"',
+                "zg_nowhere>=2; extra == 'lost'",
+            ),
+            "ZG216 tool 'lost' takes the extra 'lost', which is not installed",
+        ),
+        (("zg-nowhere>=2; extra == 'lost'", "zg-nowhere"), "ZG212 tool 'lost': imp"),
+        (("zg-elsewhere; extra == 'lost'",), "ZG212 tool 'lost': import of 'zg_now"),
+    ],
+)
+def test_what_takes_an_extra_that_is_not_installed_is_no_fault(
+    site: Site, zg: Caller, requires: tuple[str, ...], said: str
+) -> None:
+    site.install("zg-offers", LATER, requires=requires)
+
+    done = zg("plugins", "check", "zg-offers", "--json")
+
+    fine = said.startswith("ZG216")
+    plugin = checked(done)["zg-offers"]
+    [found] = plugin["diagnostics"]
+    assert (done.code, plugin["result"]) == ((0, "fine") if fine else (3, "faulty"))
+    assert f"{found['code']} {found['message']}".startswith(said)
+    assert found["hint"].startswith(
+        "pip install 'zg-offers[lost]'" if fine else "pip install -U zg-offers"
+    )
+
+
+LATER = """
+    import zg_core.plugin_api as zg
+
+    @zg.hookimpl
+    def zg_register_tools():
+        return [zg.ToolSpec(name="lost", factory="zg_nowhere.tools:Lost")]
+"""
+
+
 def test_what_shows_only_in_use_is_found(site: Site, zg: Caller) -> None:
     site.install("zg-offers", OFFERS)
 

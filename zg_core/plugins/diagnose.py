@@ -52,6 +52,7 @@ SEVERITIES: Mapping[str, Severity] = MappingProxyType(
         "ZG213": "warning",  # a name twice within the plugin
         "ZG214": "warning",  # its manifest says something else than its code
         "ZG215": "info",  # a description was cleaned
+        "ZG216": "info",  # what it offers takes an extra that is not installed
         "ZG221": "warning",  # an observer or exporter failed too often, or hung
         "ZG231": "warning",  # it uses, or offers, what is deprecated
         "ZG301": "warning",  # importing it changes what is not its own

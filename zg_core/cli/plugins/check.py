@@ -101,6 +101,8 @@ def check(names: tuple[str, ...], timeout: float) -> int:
     of the plugin's examples are routed to them, and whether the plugin changes how
     the built-in examples are routed. For that it is loaded in this process, too.
 
+    What takes an extra that is not installed is no fault, and is said (ZG216).
+
     The exit code is 3 if anything is wrong with one of them.
     """
     output = current_invocation().output
@@ -164,6 +166,8 @@ def _routed(checked: _Checked) -> Routed | None:
 
 def wrong_with(source: Source, probe: Probe, timeout: float) -> Iterator[Diagnostic]:
     """Yield what a probe of a plugin, which had so much time, says against it."""
+    from zg_core.plugins.finding.compatibility import extra_with
+
     findings = source.findings()
     if probe.timed_out:
         findings.add("ZG201", f"loading it did not end within {timeout:g} s")
@@ -172,7 +176,12 @@ def wrong_with(source: Source, probe: Probe, timeout: float) -> Iterator[Diagnos
         findings.add("ZG201", f"loading it ended the process, with {how}")
     yield from probe.diagnostics
     for flaw in probe.flaws:
-        findings.add("ZG212", flaw)
+        if extra := extra_with(source, flaw.module) if flaw.module else "":
+            message = f"{flaw.thing} takes the extra {extra!r}, which is not installed"
+            hint = f"pip install '{source.distribution}[{extra}]'"
+            findings.add("ZG216", message, hint)
+        else:
+            findings.add("ZG212", str(flaw))
     for effect in probe.side_effects:
         findings.add("ZG301", f"importing it {effect}")
     for address in probe.network:

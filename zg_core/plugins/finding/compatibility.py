@@ -16,7 +16,7 @@ from .sources import DISTRIBUTION, Source
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = ["check_api", "check_requirements", "missing_requirements"]
+__all__ = ["check_api", "check_requirements", "extra_with", "missing_requirements"]
 
 SUPPORTED_APIS = frozenset({API})
 """When the next version comes this one stays, beside it."""
@@ -24,6 +24,7 @@ SUPPORTED_APIS = frozenset({API})
 _UPGRADE = f"pip install -U {DISTRIBUTION}"
 _PROJECT = re.compile(r"[\w.-]+")
 _RELEASE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})*", re.ASCII)
+_EXTRA = re.compile(r"\bextra\s*==\s*[\"']([\w.-]+)[\"']")
 _LOWER_BOUND = re.compile(rf"[\w.-]+\s*(?:>=\s*({_RELEASE.pattern}))?\s*", re.ASCII)
 
 
@@ -101,7 +102,39 @@ def missing_requirements(source: Source) -> list[str]:
     return missing
 
 
-def _requirements(source: Source, distribution: str = "") -> list[Requirement]:
+def extra_with(source: Source, module: str) -> str:
+    """Return the extra of a plugin's distribution that would bring a module.
+
+    That is one that requires a distribution called like the module, which nothing
+    brought yet; of several the one that requires least.
+
+    Args:
+        source: The plugin.
+        module: The module that is not there.
+
+    Returns:
+        The extra's name; empty if there is none, and the module should be there.
+    """
+    name = plugin_id(module.partition(".")[0])
+    if any(plugin_id(required.name) == name for required in _requirements(source)):
+        return ""
+    with contain():
+        if any(importlib_metadata.distributions(name=name)):
+            return ""  # it was brought, and is not whole
+    texts = source.copy.requires if source.copy else ()
+    extras = dict.fromkeys(found for text in texts for found in _EXTRA.findall(text))
+    brought = {extra: _requirements(source, extra=extra) for extra in extras}
+    fitting = [
+        extra
+        for extra, requirements in brought.items()
+        if any(plugin_id(required.name) == name for required in requirements)
+    ]
+    return min(fitting, key=lambda extra: len(brought[extra]), default="")
+
+
+def _requirements(
+    source: Source, distribution: str = "", *, extra: str = ""
+) -> list[Requirement]:
     """Return what the plugin requires here; what cannot be parsed is satisfied."""
     found: list[Requirement] = []
     for text in source.copy.requires if source.copy else ():
@@ -112,6 +145,7 @@ def _requirements(source: Source, distribution: str = "") -> list[Requirement]:
             from packaging.requirements import Requirement
 
             requirement = Requirement(text)
-            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            marker = requirement.marker
+            if marker is None or marker.evaluate({"extra": extra}):
                 found.append(requirement)
     return found

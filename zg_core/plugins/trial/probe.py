@@ -21,6 +21,7 @@ from ..diagnose import Diagnostic
 from ..finding.choose import named
 from ..finding.discover import installed
 from ..finding.sources import Source
+from .offers import Flaw
 
 __all__ = ["SLOW", "Probe", "probe", "search_path"]
 
@@ -70,7 +71,7 @@ class Probe:
     unequal: tuple[str, ...] = ()
     diagnostics: tuple[Diagnostic, ...] = ()
     contributions: tuple[JsonObject, ...] = ()
-    flaws: tuple[str, ...] = ()
+    flaws: tuple[Flaw, ...] = ()
     stderr: str = ""
 
     @property
@@ -128,7 +129,7 @@ def probe(plugin: Source | str, timeout: float = 30.0, *, first: str = "") -> Pr
             unequal=tuple(found.get("unequal", ())),
             diagnostics=tuple(Diagnostic(**d) for d in found.get("diagnostics", ())),
             contributions=tuple(found.get("contributions", ())),
-            flaws=tuple(found.get("flaws", ())),
+            flaws=tuple(Flaw(**flaw) for flaw in found.get("flaws", ())),
         )
 
 

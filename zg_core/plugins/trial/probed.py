@@ -84,7 +84,9 @@ def examine(source: Source, watch: Watch) -> JsonObject:
             for offer in first.contributions
         ],
         # Last, since it imports what hosts import when a thing is used.
-        "flaws": [flaw for o in first.contributions if (flaw := flaw_of_offer(o))],
+        "flaws": [
+            asdict(flaw) for o in first.contributions if (flaw := flaw_of_offer(o))
+        ],
     }
 
 
