@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .plugins import PluginHost
     from .registry import Contribution
 
-__all__ = ["choose_model", "parse_chain", "resolve_model"]
+__all__ = ["check_concurrency", "choose_model", "parse_chain", "resolve_model"]
 
 _LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 _PROBE_SECONDS = 0.2
@@ -85,6 +85,22 @@ def parse_chain(text: str, host: PluginHost) -> tuple[str, ...]:
         whole = link.endswith(f":{model}")
         links.append(link if whole else f"{link.rstrip(':')}:{model}")
     return tuple(links)
+
+
+def check_concurrency(config: Config, host: PluginHost) -> None:
+    """See that what is configured of calls at once is of providers that there are.
+
+    Raises:
+        UnknownNameError: If one is not; `ConfigError` if that stands in a file.
+    """
+    for name in config.concurrency:
+        with named_by(config, f"concurrency.{name}"):
+            try:
+                host.find("provider", name)
+            except AmbiguousNameError:
+                pass  # there are even two
+            except UnknownNameError:
+                resolve_model(name, host)
 
 
 def resolve_model(link: str, host: PluginHost) -> tuple[Contribution, str]:

@@ -140,6 +140,40 @@ def test_a_misspelt_step_in_a_file_is_refused_with_the_file(zg: Caller) -> None:
 
 
 @pytest.mark.usefixtures("served")
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("opnai", "there is no provider named 'opnai'"),
+        ("opnai:gpt-4o-mini", "there is no provider named 'opnai'"),
+        ("zg-elsewhere:provider", "there is no provider named 'zg-elsewhere'"),
+        ("gpt-4o-mini", "'gpt-4o-mini' is a model, and its provider is not named"),
+    ],
+)
+def test_calls_at_once_of_no_provider_are_refused_with_the_file(
+    zg: Caller, name: str, said: str
+) -> None:
+    with user_file().open("a") as file:
+        file.write(f"[concurrency]\n{name!r} = 1\n")
+
+    called = zg(*RUN)
+
+    assert (called.code, zg("runs", "--json").document) == (3, [])
+    assert said in called.err
+    assert f"concurrency.{name} is set by user file {user_file()}" in called.err
+
+
+@pytest.mark.usefixtures("served")
+@pytest.mark.parametrize(
+    "name", ["openai", "builtin:openai", "openai:any", "builtin:openai:any", "local"]
+)
+def test_calls_at_once_are_of_providers_and_their_models(zg: Caller, name: str) -> None:
+    with user_file().open("a") as file:
+        file.write(f"[concurrency]\n{name!r} = 1\n")
+
+    assert zg(*RUN, "--dry-run").code == 0
+
+
+@pytest.mark.usefixtures("served")
 def test_the_plan_of_a_run_shows_what_run_and_steps_may_spend(zg: Caller) -> None:
     limits = ("--max-usd", "2", "--max-usd", "build=0.5", "--max-calls", "build=7")
     called = zg(*RUN, *limits, "--dry-run", "--json")

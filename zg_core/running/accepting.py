@@ -13,7 +13,7 @@ from typing import get_args
 
 import anyio
 
-from .._choice import choose_model
+from .._choice import check_concurrency, choose_model
 from .._json import Json
 from .._machine import RunState, fold
 from .._names import new_run_id, valid_run_id
@@ -256,6 +256,7 @@ def _planned(
     if plan.routed:
         _check_routing(config, host)
     guards(config, host)
+    check_concurrency(config, host)
     for model in (options.model, *(step.model for step in plan.steps if live)):
         if model:
             links(model, host)
