@@ -15,6 +15,7 @@ import anyio
 import pytest
 from calling import Caller
 from installing import Site
+from terminals import Terminal
 
 import zg_core as zg_api
 from zg_core.config import user_file
@@ -67,6 +68,30 @@ def test_with_json_each_answer_is_a_line(
     assert [answer["answer"] for answer in answers] == ["Answer 1.", "Answer 2."]
     assert [answer["unpriced_calls"] for answer in answers] == [0, 0]
     assert answers[1]["run_id"] == recorded()[0].run_id
+
+
+def test_an_answer_of_which_nothing_was_shown_does_not_begin_anew(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    type_in(monkeypatch, "one")
+
+    code = terminal.call("drill", "--inject", "500:0@1", "--", "chat")
+
+    from zg_play import requests
+
+    assert (code, requests) == (1, [])
+    assert "the answer begins anew" not in terminal.read()
+    [chat] = recorded()
+    assert calls_of(chat) > 1
+
+
+def calls_of(run: zg_api.RunSummary) -> int:
+    async def read() -> int:
+        async with zg_api.Engine.open() as engine:
+            events = await engine.journal.read(run.run_id)
+        return sum(isinstance(event, zg_api.ModelCalled) for event in events)
+
+    return anyio.run(read)
 
 
 def test_a_conversation_is_taken_up_where_it_ended(

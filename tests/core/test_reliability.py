@@ -597,3 +597,30 @@ def test_a_command_whose_models_are_all_down_ends_degraded(
         *["second"] * 4,
     ]
     assert asked(server) == {"first": 2, "second": 4}
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (DOWN, ["This"]),
+        (
+            Fault(cut=0.6, end="reset", answer="one two three"),
+            ["one", "(the answer begins anew)", "This"],
+        ),
+    ],
+)
+def test_an_answer_begins_anew_only_where_some_of_it_was_shown(
+    zg: Caller, monkeypatch: pytest.MonkeyPatch, fault: Fault, words: list[str]
+) -> None:
+    monkeypatch.setattr(random, "random", lambda: 0.0)  # which makes waits short
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(WireServer(fault)) as server,
+    ):
+        monkeypatch.setenv("OPENAI_BASE_URL", f"{server.url}/v1")
+        monkeypatch.setenv("OPENAI_API_KEY", "sk-test-key-of-no-worth")
+        run = ("run", "x", "--agent", "engineer", "--model", "openai:m")
+        called = zg(*run, "--stream")
+
+    assert called.code == 0
+    assert re.findall(r"^work \| (\(.*\)|\w+)", called.out, re.M) == words

@@ -316,7 +316,7 @@ class Chat:
                 self._output.note("  (what was before is left out this time: too long)")
 
     def _show_piece(self, piece: TextDelta, shown: list[str]) -> None:
-        if piece.restarted:
+        if piece.restarted and "".join(shown).strip():
             self._output.say("\n(the answer begins anew)")
             shown.clear()
         self._output.write(piece.text)

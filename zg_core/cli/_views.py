@@ -71,6 +71,7 @@ class Lines:
     def __init__(self, output: Output) -> None:
         self._output = output
         self._unfinished: dict[str, str] = {}
+        self._shown: set[str] = set()  # calls of whose answers something was
 
     def __enter__(self) -> Self:
         return self
@@ -100,9 +101,12 @@ class Lines:
         self._output.note(text)
 
     def _show_text(self, delta: TextDelta) -> None:
-        if delta.restarted:
+        if delta.restarted and delta.call_key in self._shown:
             self._end_line(delta)
             self._output.say(f"{place(delta.step)} | (the answer begins anew)")
+            self._shown.remove(delta.call_key)
+        if delta.text.strip():
+            self._shown.add(delta.call_key)
         text = self._unfinished.get(delta.call_key, "") + delta.text
         *whole, self._unfinished[delta.call_key] = text.split("\n")
         for line in whole:
