@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .errors import InputError
 
-__all__ = ["check_objective"]
+__all__ = ["check_objective", "too_long"]
 
 _LONGEST = 100_000
 
@@ -19,10 +19,7 @@ def check_objective(objective: str) -> None:
     if not objective.strip():
         raise InputError("the objective is empty", "say what is to be made")
     if len(objective) > _LONGEST:
-        raise InputError(
-            f"the objective has {len(objective):,} characters; {_LONGEST:,} is most",
-            "put the material into a file and give it with --input",
-        )
+        raise too_long(f"has {len(objective):,} characters")
     for place, letter in enumerate(objective):
         if letter in "\n\r\t":
             continue
@@ -31,3 +28,15 @@ def check_objective(objective: str) -> None:
                 f"the objective has the character U+{ord(letter):04X} at place {place}",
                 "remove it: only printable text, line breaks and tabs are allowed",
             )
+
+
+def too_long(what: str = f"has more than {_LONGEST:,} characters") -> InputError:
+    """Return the error about an objective that is too long.
+
+    Args:
+        what: How long it is, as far as that is known.
+    """
+    return InputError(
+        f"the objective {what}; {_LONGEST:,} is most",
+        "put the material into a file and give it with --input",
+    )

@@ -314,7 +314,7 @@ def test_too_much_on_standard_input_is_refused_for_its_length(
 ) -> None:
     type_in(monkeypatch, b"x" + "ü".encode() * 600_000)
 
-    refused(zg("run", "-"), 2, "the objective has 500,000 characters")
+    refused(zg("run", "-"), 2, "the objective has more than 100,000 characters")
 
 
 def test_standard_input_can_be_read_once_only(zg: Caller) -> None:

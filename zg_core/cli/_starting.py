@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 from zg_core._choice import choose_model, parse_chain, resolve_model
+from zg_core._objectives import too_long
 from zg_core._workspace import MAX_BYTES, objection
 from zg_core.config import Config, named_by, user_file
 from zg_core.engine import Engine
@@ -194,16 +195,16 @@ def read_objective(text: str) -> str:
     """Return the objective; ``-`` means all of standard input.
 
     Raises:
-        InputError: If it is not text.
+        InputError: If it is not text, or far too long.
     """
     given = text == _STDIN
     try:
         if not given:
             return os.fsencode(text).decode()  # as it was typed, whatever the locale
         content = _read_stdin(_MOST)
-        # What is too long may end within a character, and is refused for its length.
-        errors = "ignore" if len(content) == _MOST else "strict"
-        return content.decode(errors=errors).removesuffix("\n")
+        if len(content) == _MOST:
+            raise too_long()  # how long it is nobody has read
+        return content.decode().removesuffix("\n")
     except UnicodeError as error:
         raise InputError(
             f"the objective{' on standard input' if given else ''} is not UTF-8",
