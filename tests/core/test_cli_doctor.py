@@ -100,6 +100,27 @@ def test_a_data_folder_that_cannot_be_used_is_found(
     assert called.code == 1
 
 
+def test_a_journal_that_no_run_could_begin_is_found(
+    zg: Caller, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ZG_HOME", str(tmp_path / "file" / "home"))
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-12345678")
+
+    told = zg("doctor", "--json").document["checks"]
+    refused = zg("run", "x", "--agent", "engineer")
+
+    [journal] = (check for check in told if check["name"] == "journal")
+    assert journal["status"] == "fail"
+    assert f"error: {journal['message']}\n  {journal['remedy']}" in refused.err
+
+
+def test_looking_at_a_journal_leaves_no_run(zg: Caller) -> None:
+    zg("doctor")
+
+    assert zg("runs", "--json").document == []
+
+
 def test_a_broken_plugin_is_found_and_the_rest_is_looked_at(
     zg: Caller, site: Site
 ) -> None:

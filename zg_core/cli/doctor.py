@@ -6,6 +6,7 @@ import platform
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -149,12 +150,16 @@ def _plugins(host: PluginHost) -> Iterator[_Check]:
 def _journal(config: Config, host: PluginHost) -> _Check:
     import anyio
 
+    from zg_core._names import new_run_id
+    from zg_core.errors import RunNotFoundError
     from zg_core.running.journal_address import open_journal
 
-    async def look() -> int:
+    async def look() -> None:
         journal = open_journal(config.journal, host)
         try:
-            return len(await journal.list(limit=1))
+            await journal.list(limit=1)
+            with suppress(RunNotFoundError):  # that it can be written, too
+                await journal.delete(new_run_id())
         finally:
             await journal.close()
 
