@@ -174,8 +174,8 @@ def export(run: str, to: str | None, force: bool) -> None:
     """Write a run into a file, to replay it: zg run --replay FILE.
 
     The file has all that happened in the run, what models were asked, and the run's
-    files, but no secrets. To find out what models were asked, the agents do the run
-    once more with the recorded answers; nothing is sent.
+    files, but no secrets that this process knows. To find out what models were asked,
+    the agents do the run once more with the recorded answers; nothing is sent.
     """
     import anyio
 
