@@ -359,6 +359,22 @@ def test_nothing_is_begun_without_a_model_that_an_agent_of_a_plugin_needs(
     refused(zg("run", "x", "--agent", "asking"), 3, "there is no model to use")
 
 
+def test_a_folder_that_holds_files_already_is_named_before_the_run_begins(
+    zg: Caller,
+) -> None:
+    run = ("run", "x", "--agent", "play-ask", "--out")
+    Path("mine").mkdir()
+    Path("empty").mkdir()
+    Path("mine", "notes.txt").write_text("mine")
+
+    said = "agents may write over the files that are in {}\n"
+    assert zg(*run, "new").err == zg(*run, "empty").err == ""
+    assert zg(*run, "mine").err == said.format("mine")
+    assert zg(*run, ".").err == said.format(".")
+    assert zg(*run, "new", "--json").err == said.format("new")
+    assert zg("runs", "resume", "last").err == ""
+
+
 def test_an_output_folder_that_is_a_file_is_refused(zg: Caller) -> None:
     Path("file").write_text("")
 

@@ -90,6 +90,8 @@ async def start(
         else:
             model = _needed(replay, options)
         await prepare(engine, model, output, download=wanted.download)
+        if wanted.out and _holds_something(Path(wanted.out)):
+            output.note(f"agents may write over the files that are in {wanted.out}")
         run_id = await engine.accept(
             workflow, objective, options=options, files=files, replay=replay
         )
@@ -99,6 +101,13 @@ async def start(
             return await elsewhere.submit(invocation, engine, run_id)
         deltas = output.terminal if wanted.stream is None else wanted.stream
         return await do(engine, run_id, output, deltas=deltas, replay=replay)
+
+
+def _holds_something(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except (OSError, ValueError):  # it is not there, or refused in a moment
+        return False
 
 
 def settled(invocation: Invocation, wanted: Wanted) -> Config:
