@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 
 __all__ = ["INTERRUPTED", "interruptible"]
 
@@ -27,6 +28,8 @@ def interruptible(
         leave: Puts the terminal in order; the last thing that is called.
     """
     loop = asyncio.get_running_loop()
+    # That of whatever a signal interrupts may know nothing of the loop.
+    context = copy_context()
     asked = False
 
     def interrupt(*_: object) -> None:
@@ -35,7 +38,7 @@ def interruptible(
             leave()
             os._exit(INTERRUPTED)
         asked = True
-        loop.call_soon_threadsafe(stop)
+        loop.call_soon_threadsafe(stop, context=context)
 
     before = signal.signal(signal.SIGINT, interrupt)
     try:
