@@ -244,7 +244,7 @@ async def test_a_time_limit_that_is_raised_gives_what_is_under_way_more() -> Non
 
     assert isinstance(result.output, list)
     before, of_run, of_step = result.output
-    assert before < 100 < of_step < 500 < of_run < 2000
+    assert before <= 100 < of_step < 500 < of_run < 2000
 
 
 async def test_two_who_change_limits_at_once_undo_nothing_of_each_other(
