@@ -6,6 +6,7 @@ One file, since each server is held to the one format.
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -562,6 +563,26 @@ async def test_mistral_is_sent_no_field_that_it_refuses() -> None:
         await streamed(provider, ASKED)
 
     assert server.requests[0].body.keys() == {"model", "messages", "stream"}
+
+
+@pytest.mark.parametrize("call_id", ["call_aX9f2b", "aX9f2bQ01"])
+async def test_mistral_is_told_of_calls_by_ids_like_its_own(call_id: str) -> None:
+    wish = ToolCall(call_id=call_id, name="look", arguments={})
+    result = ToolResult(call_id=call_id, output="it")
+    talk = (Message(role="assistant", parts=(wish,)), Message.tool(result))
+    go_on = Request(model="m", messages=(*ASKED.messages, *talk))
+
+    async with (
+        WireServer() as server,
+        profile(profiles.mistral, "mistral", server) as provider,
+    ):
+        await provider.complete(go_on)
+
+    called, answered = server.requests[0].body["messages"][-2:]
+    (told,) = called["tool_calls"]
+    assert told["id"] == answered["tool_call_id"]
+    assert re.fullmatch("[a-zA-Z0-9]{9}", told["id"])
+    assert (told["id"] == call_id) is (len(call_id) == 9)
 
 
 async def test_what_a_server_does_unlike_others_can_be_set() -> None:

@@ -22,6 +22,7 @@ from zg_core.plugin_api import (
     ToolResult,
 )
 
+from ._call_ids import CallIds, with_call_ids
 from ._openai_usage import usage_of
 from ._streamed_calls import StreamedCalls
 from ._streamed_thoughts import StreamedThoughts
@@ -54,6 +55,7 @@ class ChatCompletions:
         cost_field: Where in the usage it says what it charges, in US dollars.
         reasoning_field: Where it says what a model thought, and wants to hear it
             again.
+        call_ids: Which ids of tool calls it takes, if not all.
     """
 
     bound: str = "max_tokens"
@@ -61,6 +63,7 @@ class ChatCompletions:
     temperature: bool = True
     cost_field: str | None = None
     reasoning_field: str | None = None
+    call_ids: CallIds | None = None
 
     @property
     def path(self) -> str:
@@ -71,9 +74,12 @@ class ChatCompletions:
 
     def body(self, request: Request) -> JsonObject:
         """Return a request as the server wants it."""
+        messages = request.messages
+        if self.call_ids:
+            messages = with_call_ids(messages, self.call_ids)
         body: JsonObject = {
             "model": request.model,
-            "messages": [m for said in request.messages for m in self._messages(said)],
+            "messages": [m for said in messages for m in self._messages(said)],
         }
         if request.tools:
             body["tools"] = [_tool(tool) for tool in request.tools]

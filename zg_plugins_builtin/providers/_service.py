@@ -150,6 +150,10 @@ def _is_much(value: object) -> bool:
     return isinstance(value, int) and value >= 1024
 
 
+def _is_length(value: object) -> bool:
+    return isinstance(value, int) and 8 <= value <= 64
+
+
 def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
@@ -187,6 +191,7 @@ _OF_PACKAGE: Mapping[str, Mapping[str, _Expected]] = MappingProxyType(
         },
         "openai": {
             "api": _one_of("auto", "chat", "responses"),
+            "call_id_length": ("a whole number from 8 to 64", _is_length),
             "cost_field": _TEXT,
             "max_tokens_field": _TEXT,
             "reasoning_field": _TEXT,

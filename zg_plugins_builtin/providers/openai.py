@@ -17,6 +17,7 @@ from zg_core.plugin_api import (
     Settings,
 )
 
+from ._call_ids import CallIds
 from ._chat_completions import ChatCompletions
 from ._estimates import with_cut_images
 from ._refused_fields import with_setting
@@ -43,6 +44,13 @@ def make(settings: Settings) -> OpenAIProvider:
     return OpenAIProvider(service, section(settings, "openai"))
 
 
+def _call_ids(length: int | None) -> CallIds | None:
+    """Return which ids a server takes that wants them to be so many letters long."""
+    if length is None:
+        return None
+    return CallIds(allowed=re.compile(rf"[a-zA-Z0-9]{{{length}}}"), length=length)
+
+
 class OpenAIProvider:
     """Serves the models of one server that speaks OpenAI's formats.
 
@@ -51,9 +59,11 @@ class OpenAIProvider:
         settings: Its section: ``base_url``, ``api_key``, ``timeout_seconds``, the
             fields of `ModelInfo`; ``api``: ``"chat"`` completions, ``"responses"``,
             or the latter for OpenAI's own models that reason (``"auto"``);
-            ``schema_with_tools``, whether a model that is held to a schema can call
-            tools before it answers; and what the server does unlike others: see
-            `ChatCompletions`, where ``bound`` is ``max_tokens_field`` here.
+            ``call_id_length``, how many letters and digits the id of a tool call must
+            have, where that matters; ``schema_with_tools``, whether a model that is
+            held to a schema can call tools before it answers; and what the server does
+            unlike others: see `ChatCompletions`, where ``bound`` is
+            ``max_tokens_field`` here.
     """
 
     def __init__(self, service: Service, settings: Settings) -> None:
@@ -75,6 +85,7 @@ class OpenAIProvider:
             temperature=temperature,
             cost_field=known.get("cost_field"),
             reasoning_field=known.get("reasoning_field"),
+            call_ids=_call_ids(known.get("call_id_length")),
         )
         responses = Responses(temperature=temperature)
         asked = known.get("api", "auto")

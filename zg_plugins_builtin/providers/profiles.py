@@ -165,8 +165,9 @@ _MISTRAL = _Profile(
     base_url="https://api.mistral.ai/v1",
     env="MISTRAL_API_KEY",
     hosted=True,
-    # It refuses fields that it does not know, and tells the usage unasked.
-    quirks={"stream_usage": False},
+    # It refuses fields that it does not know, and ids of calls that are not like its
+    # own, https://github.com/sst/opencode/issues/1680; it tells the usage unasked.
+    quirks={"call_id_length": 9, "stream_usage": False},
 )
 _TOGETHER = _Profile(
     name="together",
