@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
 
@@ -11,6 +12,7 @@ import click
 
 from zg_core._codec import event_document
 from zg_core._machine import fold
+from zg_core._names import valid_run_id
 from zg_core.engine import Engine
 from zg_core.errors import InputError, RunNotFoundError
 from zg_core.events import Event, RunAccepted, RunRewound, RunStatus
@@ -259,9 +261,11 @@ async def whole_id(engine: Engine, name: str) -> str:
         if not latest:
             raise RunNotFoundError("there is no run yet", 'begin one: zg run "…"')
         return latest[0].run_id
+    if valid_run_id(name):
+        with suppress(RunNotFoundError):  # a whole id: there may be many runs to list
+            await engine.journal.read(name, after=sys.maxsize)
+            return name
     known = [run.run_id for run in await engine.journal.list(limit=sys.maxsize)]
-    if name in known:
-        return name
     matching = [run_id for run_id in known if run_id.startswith((name, f"run_{name}"))]
     if not name or not matching:
         raise RunNotFoundError(f"there is no run {name!r}", "`zg runs` lists them")
