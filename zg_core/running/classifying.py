@@ -27,6 +27,7 @@ from .recorder import Recorder, timestamp
 from .routing import answer, choice, route
 from .run import scope_of, time_limit
 from .scope import RunScope
+from .setup import Setup
 from .traffic import Traffic
 
 __all__ = ["Classifying", "classifying"]
@@ -138,9 +139,8 @@ async def classifying(
         )
         enabled = guards(config, host)
         gate = Gate(lambda: pen.state)
-        scope = scope_of(
-            pen, (accepted,), config, host, enabled, traffic, None, drill, gate
-        )
+        setup = Setup(config=config, host=host, traffic=traffic, drill=drill)
+        scope = scope_of(pen, (accepted,), setup, gate, enabled)
         with closing(gate), time_limit(config.limits.seconds, scope.gate):
             yield Classifying(scope)
 

@@ -25,6 +25,7 @@ from .moving import check_folder
 from .observing import Observing
 from .recorder import Listener, Recorder
 from .run import DONE, do_run
+from .setup import Setup
 from .tape import Tape
 from .traffic import Traffic
 
@@ -104,19 +105,16 @@ class Driving:
                 await recorder.record(
                     changed_limits(recorder.state, going.limits, going.step_limits)
                 )
-            await do_run(
-                recorder,
-                events,
-                epoch=epoch,
+            setup = Setup(
                 config=self.config,
                 host=self.host,
                 traffic=self.traffic,
                 tape=going.tape,
                 drill=self.drill,
-                attended=going.attended,
-                out=moved,
                 steward=going.steward,
+                attended=going.attended,
             )
+            await do_run(recorder, events, setup, epoch=epoch, out=moved)
             return recorder.state
 
     @asynccontextmanager

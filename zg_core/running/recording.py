@@ -40,6 +40,7 @@ from ..workflows import RunOptions
 from .accepting import accept
 from .recorder import Recorder
 from .run import do_run
+from .setup import Setup
 from .tape import Tape
 from .traffic import Traffic
 
@@ -184,15 +185,8 @@ async def _done_again(tape: Tape, config: Config, host: PluginHost) -> str:
                 pen = Recorder(
                     journal, run_id, epoch, events, secrets=secrets, listener=None
                 )
-                await do_run(
-                    pen,
-                    events,
-                    epoch=epoch,
-                    config=config,
-                    host=host,
-                    traffic=Traffic(),
-                    tape=tape,
-                )
+                setup = Setup(config=config, host=host, traffic=Traffic(), tape=tape)
+                await do_run(pen, events, setup, epoch=epoch)
         except ZeroGravityError as error:
             return error.cause
         except TimeoutError:

@@ -18,8 +18,6 @@ from .._machine import RunState, outcome, ready
 from .._prices import price_table_version
 from .._version import core_version
 from .._workspace import FolderWorkspace
-from ..config import Config
-from ..drills import Drill
 from ..errors import (
     LimitError,
     RunCancelledError,
@@ -35,8 +33,6 @@ from ..events import (
     RunStarted,
 )
 from ..hookspecs import API
-from ..plugins import PluginHost
-from ..stewards import Steward
 from ..workflows import Step
 from .accepting import default_model, resolved_agents
 from .budget import Budget
@@ -48,9 +44,8 @@ from .recorded import Recorded
 from .recorder import Recorder, error_info
 from .routing import route
 from .scope import RunScope
+from .setup import Setup
 from .steps import note_new_plugins, run_step
-from .tape import Tape
-from .traffic import Traffic
 
 __all__ = ["DONE", "do_run", "scope_of", "time_limit"]
 
@@ -61,22 +56,19 @@ DONE = ("completed", "degraded")
 async def do_run(
     recorder: Recorder,
     events: Sequence[Event],
+    setup: Setup,
     *,
     epoch: int,
-    config: Config,
-    host: PluginHost,
-    traffic: Traffic,
-    tape: Tape | None = None,
-    drill: Drill | None = None,
-    attended: bool = False,
     out: str = "",
-    steward: Steward | None = None,
 ) -> None:
     """Do what is left of a run, whose owner the caller is.
 
-    With a tape it is given the answers of a recorded run; in a drill its calls go
-    wrong. If it is attended, somebody answers its questions while it waits. Its files
-    may be in another folder now. If there is a steward, it pays.
+    Args:
+        recorder: Records what happens in it.
+        events: All that has happened in it.
+        setup: What it is done with.
+        epoch: The number of this time that it is owned.
+        out: The folder of its files, if that is another one now.
 
     Raises:
         ZeroGravityError: What the run failed with, once that is recorded;
@@ -88,24 +80,13 @@ async def do_run(
         return
     if recorder.state.cancel_requested and not recorder.state.ended_at:
         await _cancelled(recorder)  # as whoever did it was about to, and died
-    gate = Gate(lambda: recorder.state, attended=attended)
+    gate = Gate(lambda: recorder.state, attended=setup.attended)
     try:
         resumed = recorder.state.started is not None
-        enabled = guards(config, host)
-        await _begin(recorder, epoch, config, host, tape, drill, out)
+        enabled = guards(setup.config, setup.host)
+        await _begin(recorder, setup, epoch, out)
         since = recorder.state.seq if resumed else 0
-        scope = scope_of(
-            recorder,
-            events,
-            config,
-            host,
-            enabled,
-            traffic,
-            tape,
-            drill,
-            gate,
-            steward,
-        )
+        scope = scope_of(recorder, events, setup, gate, enabled)
         if resumed:
             if enabled:
                 await note_new_plugins(scope)
@@ -123,16 +104,9 @@ async def do_run(
         await _paused(recorder, gate.reason)
 
 
-async def _begin(
-    recorder: Recorder,
-    epoch: int,
-    config: Config,
-    host: PluginHost,
-    tape: Tape | None,
-    drill: Drill | None,
-    out: str,
-) -> None:
-    under = str(drill or "")
+async def _begin(recorder: Recorder, setup: Setup, epoch: int, out: str) -> None:
+    config, host, tape = setup.config, setup.host, setup.tape
+    under = str(setup.drill or "")
     state = recorder.state
     if state.started is not None:
         await recorder.record(RunResumed(epoch=epoch, drill=under, out=out))
@@ -162,22 +136,26 @@ async def _begin(
 def scope_of(
     recorder: Recorder,
     events: Sequence[Event],
-    config: Config,
-    host: PluginHost,
-    enabled: tuple[Guard, ...],
-    traffic: Traffic,
-    tape: Tape | None,
-    drill: Drill | None,
+    setup: Setup,
     gate: Gate,
-    steward: Steward | None = None,
+    enabled: tuple[Guard, ...],
 ) -> RunScope:
-    """Return what all that is done in a run shares."""
+    """Return what all that is done in a run shares.
+
+    Args:
+        recorder: As in `do_run`, and so are the next two.
+        events: All that has happened in it.
+        setup: What it is done with.
+        gate: What its calls pass.
+        enabled: The guardrails.
+    """
     state = recorder.state
     options = state.accepted.options
+    host, tape, drill = setup.host, setup.tape, setup.drill
     forced = tape.recording.options.model if tape else None
     return RunScope(
         host=host,
-        config=config,
+        config=setup.config,
         recorder=recorder,
         recorded=Recorded(events),
         gate=gate,
@@ -191,10 +169,10 @@ def scope_of(
         guarding=Guarding(enabled, host, recorder, tape) if enabled else None,
         model=state.started.model if state.started else "",
         forced_model=options.model or forced,
-        traffic=traffic,
+        traffic=setup.traffic,
         tape=tape,
         injecting=Injecting(drill) if drill else None,
-        steward=steward,
+        steward=setup.steward,
     )
 
 
