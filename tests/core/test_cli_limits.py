@@ -13,7 +13,7 @@ from calling import Caller
 
 from zg_core import Message, Response, Usage
 from zg_core.config import user_file
-from zg_core.testing.wire import WireRequest, WireServer
+from zg_core.testing.wire import Fault, WireRequest, WireServer
 
 pytestmark = pytest.mark.anyio
 CENT = 0.01
@@ -89,6 +89,29 @@ async def test_a_run_of_one_cent_costs_no_more_by_the_servers_own_count(
     (model,) = shown["models"]
     assert model["usage"]["calls"] == asked
     assert shown["prices"].startswith("genai-prices ")
+
+
+NO_USAGE = json.dumps(
+    {"choices": [{"finish_reason": "stop", "message": {"content": "Done."}}]}
+)
+
+
+@pytest.mark.parametrize(
+    "body", [NO_USAGE, NO_USAGE[:-1] + ', "usage": null}'], ids=["none", "null"]
+)
+async def test_an_answer_without_usage_is_not_taken_for_free(body: str) -> None:
+    async with WireServer(script=lambda _: Fault(body=body.encode())) as server:
+        serve(server.url)
+        run = ("run", "write", "--agent", "engineer", "--max-usd", "0.01")
+        code, document, _ = await command(*run)
+        done = await anyio.run_process(
+            [sys.executable, "-m", "zg_core.cli", "runs", "show", "last"]
+        )
+
+    shown = done.stdout.decode()
+    assert (code, document["lost_calls"], document["unpriced_calls"]) == (0, 1, 1)
+    assert "cost at a price we do not know" in shown
+    assert "not counted there: 1 model call, whose answers were lost or do" in shown
 
 
 # -- Options -------------------------------------------------------------------------

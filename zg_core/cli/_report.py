@@ -164,7 +164,7 @@ def print_result(output: Output, result: RunResult, *, status: str = "") -> None
         what = calls(count, "model") if count else "no model call"
         free = ", at no cost" if count else ""
         output.say(f"{verb} {what} of {earlier}{free}")
-    if result.lost_calls:
+    if result.lost_calls and status != "running":  # else they may be under way
         lost = calls(result.lost_calls, "model")
         why = "whose answers were lost or do not say what they used"
         output.say(f"not counted there: {lost}, {why}")
