@@ -19,6 +19,7 @@ run is set back.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -267,14 +268,19 @@ def _answered(state: RunState, event: ModelAnswered) -> Mapping[str, Any]:
         return {"steps": replayed, "open_calls": others}
     did = ModelState(
         usage=event.response.usage,
-        cost_nanos=round((event.cost_usd or 0) * 1e9),
+        cost_nanos=_whole((event.cost_usd or 0.0) * 1e9),
         unpriced_calls=int(event.cost_usd is None),
-        micros=round(event.duration_seconds * 1e6),
+        micros=_whole(event.duration_seconds * 1e6),
     )
     steps = _did(state.steps, event, did)
     if not event.response.usage.total_tokens:  # it does not say, and none uses nothing
         steps = _lost(steps, closed)
     return {"steps": steps, "open_calls": others}
+
+
+def _whole(amount: float) -> int:
+    """Return an amount without its fraction; a journal may hold what is none."""
+    return round(amount) if math.isfinite(amount) else 0
 
 
 def _call_failed(state: RunState, event: ModelFailed) -> Mapping[str, Any]:
@@ -316,7 +322,7 @@ def _lost(
 ) -> Mapping[str, StepState]:
     """Count the worst of calls whose answers nobody will ever see."""
     for call in calls:
-        nanos = round((call.reserved_usd or 0.0) * 1e9)
+        nanos = _whole((call.reserved_usd or 0.0) * 1e9)
 
         def count(
             step: StepState, tokens: int = call.reserved_tokens, nanos: int = nanos

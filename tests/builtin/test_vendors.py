@@ -648,7 +648,7 @@ async def test_a_call_can_be_cancelled(vendor: str) -> None:
 @vendors
 async def test_many_calls_go_at_once(vendor: str) -> None:
     async with (
-        WireServer(latency=0.1) as server,
+        WireServer(latency=1.0) as server,
         asking(vendor, server) as provider,
         anyio.create_task_group() as tasks,
     ):

@@ -338,9 +338,10 @@ async def test_a_limit_says_who_can_raise_it(
         counted(5, cost_usd=-1.0),
         counted(5, cost_usd=math.nan),
         counted(5, cost_usd=math.inf),
+        counted(5, cost_usd=1e300),
         counted(2.5),  # type: ignore[arg-type]
     ],
-    ids=["negative", "refund", "nan", "infinite", "fraction"],
+    ids=["negative", "refund", "nan", "infinite", "astronomic", "fraction"],
 )
 async def test_a_count_that_cannot_be_is_refused_and_gives_nothing_back(
     answer: zg.Response,

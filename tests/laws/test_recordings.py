@@ -9,7 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from laws.strategies import KINDS, records
 from offering import Offering
@@ -186,8 +186,19 @@ def test_a_changed_request_is_named_at_the_first_call_that_differs(
     anyio.run(both)
 
 
+BEYOND = zg.ModelAnswered(
+    step="a",
+    call_key="k",
+    model="p:m",
+    response=zg.Response(message=zg.Message.assistant("dear")),
+    cost_usd=1e300,
+    duration_seconds=1e305,
+)
+
+
 @given(st.lists(st.sampled_from(KINDS).flatmap(records), max_size=4))
-@settings(max_examples=40)
+@example([BEYOND])
+@settings(max_examples=40, deadline=None)
 def test_events_come_back_as_they_were_written(events: list[zg.Event]) -> None:
     workflow = zg.Workflow("w", (zg.Step("a", agent="b"),))
     first = zg.RunAccepted(seq=1, at="t", run_id="r", objective="o", workflow=workflow)

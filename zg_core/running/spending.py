@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from math import inf
 from operator import attrgetter
 from typing import Self, get_args
 
@@ -23,6 +22,9 @@ __all__ = ["Payer", "Spending", "hold"]
 
 _USUAL_OUTPUT = 4096
 """Output tokens to reserve where neither the agent nor the model names a bound."""
+
+_MOST_USD = 1e6
+"""More than a single answer costs, anywhere."""
 
 _LEAST_OUTPUT = 256
 """Output tokens below which a limit does not cut what a call may write."""
@@ -273,5 +275,5 @@ def _can_be(usage: object, cost: object) -> bool:
     return (
         isinstance(usage, Usage)
         and all(isinstance(n, int) and n >= 0 for n in _COUNTS(usage))
-        and (cost is None or (isinstance(cost, int | float) and 0 <= cost < inf))
+        and (cost is None or (isinstance(cost, int | float) and 0 <= cost <= _MOST_USD))
     )
