@@ -60,6 +60,8 @@ class Recorded:
         self._agents: dict[str, StepStarted] = {}
         self._places: dict[str, str] = {}
         self._asked: dict[str, str] = {}
+        # Calls that must not be repeated and were set back, by step and request.
+        self._undone: dict[tuple[str, str], set[str]] = {}
         for event in events:
             self._take_in(event)
         self._taken = set(self._places.values())
@@ -180,6 +182,7 @@ class Recorded:
             if started is not None and started.effect == "once":
                 unknown = isinstance(outcome, Started) and not outcome.done
                 kept[key] = Started(started, done=not unknown)
+                self._undone.setdefault(_wanted(key), set()).add(key)
         self._outcomes[whose] = kept
         self._moot[whose] = set(kept)
 
@@ -198,6 +201,23 @@ class Recorded:
     def outcome(self, key: str) -> Outcome | None:
         """Return what is recorded of one call; `None` if nothing is."""
         return self._outcomes.get(_whose(key), {}).get(key)
+
+    def undone(self, key: str) -> Started | None:
+        """Return a call that was set back and is made again, if one was.
+
+        It need not have been made by the same agent: in other words asked, or with
+        another place in a list, one works at another path. Each is found once.
+
+        Args:
+            key: The call that is about to be made, with the same tool and arguments.
+        """
+        calls = self._undone.get(_wanted(key))
+        if not calls:
+            return None
+        found = key if key in calls else min(calls)
+        calls.remove(found)
+        outcome = self.outcome(found)
+        return outcome if isinstance(outcome, Started) else None
 
     def told(self, key: str) -> str:
         """Say what a call of a tool or an agent was; empty if it is none of these."""
@@ -231,6 +251,11 @@ class Recorded:
 def _whose(key: str) -> str:
     """Return whose a call is: the path of the agent, or the key of a tool's call."""
     return key.rsplit(":", 2)[0]
+
+
+def _wanted(key: str) -> tuple[str, str]:
+    """Return the step that a call is made in, and what it is that it asks."""
+    return base(_path(key)), key.rsplit(":", 2)[1]
 
 
 def _path(key: str) -> str:
