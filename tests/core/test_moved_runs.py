@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+import anyio
 import pytest
 from offering import Offering, flow
 
@@ -93,3 +95,36 @@ async def test_a_folder_whose_files_were_changed_is_refused(tmp_path: Path) -> N
 
         with pytest.raises(zg.InputError, match=r"'first\.txt' .* not as the run left"):
             await engine.resume("r", out=str(tmp_path / "here"))
+
+
+async def test_a_file_may_be_newer_than_what_is_known_of_a_step_that_was_cut_off(
+    tmp_path: Path,
+) -> None:
+    here = tmp_path / "here"
+    drafted = anyio.Event()
+
+    async def drafts(ctx: zg.Context) -> zg.Reply:
+        await ctx.write_artifact("report.md", "a draft")
+        if not drafted.is_set():
+            drafted.set()
+            await anyio.sleep_forever()
+        return zg.Reply(output="written")
+
+    async with zg.Engine.open(
+        Offering(a=drafts), journal="memory", discover=False
+    ) as engine:
+        options = zg.RunOptions(out=str(here))
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(
+                partial(engine.run, flow("a"), "x", options=options, run_id="r")
+            )
+            await drafted.wait()
+            await anyio.sleep(0.05)
+            tasks.cancel_scope.cancel()
+        (here / "report.md").write_text("what the process wrote before it died")
+        here.rename(tmp_path / "there")
+
+        result = await engine.resume("r", out=str(tmp_path / "there"))
+
+    assert result.output == "written"
+    assert (tmp_path / "there" / "report.md").read_text() == "a draft"
