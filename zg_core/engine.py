@@ -23,7 +23,7 @@ from ._machine import fold
 from ._secrets import Secrets
 from .config import Config, load_config, named_by
 from .drills import Drill
-from .errors import RunNotFoundError
+from .errors import InputError, RunNotFoundError
 from .events import Event, RouteChosen, RunAccepted
 from .exporters import Exporter
 from .journals import Journal
@@ -420,12 +420,18 @@ class Engine(Steering, Deciding):
         tape: Tape | None,
     ) -> tuple[str, RunAccepted | None]:
         """Return a run's id; and how it began, if that is just now."""
-        known = await self._accepted(run_id) if run_id is not None else None
+        known = await self._accepted(run_id)
         if known is None:
-            accepted = await self._accept(
-                workflow, objective, options, run_id, files, tape
-            )
-            return accepted.run_id, accepted
+            try:
+                accepted = await self._accept(
+                    workflow, objective, options, run_id, files, tape
+                )
+            except InputError:
+                known = await self._accepted(run_id)  # begun by another meanwhile?
+                if known is None:
+                    raise
+            else:
+                return accepted.run_id, accepted
         check_same(
             known,
             workflow,
@@ -439,7 +445,9 @@ class Engine(Steering, Deciding):
         )
         return known.run_id, None
 
-    async def _accepted(self, run_id: str) -> RunAccepted | None:
+    async def _accepted(self, run_id: str | None) -> RunAccepted | None:
+        if run_id is None:
+            return None
         try:
             return fold(await self.journal.read(run_id)).accepted
         except RunNotFoundError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextvars
 import gc
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -135,6 +136,35 @@ async def test_a_run_id_belongs_to_what_was_begun_with_it(
             await engine.run(**BEGUN | asked, run_id="r1")
         assert await engine.run(**BEGUN, run_id="r1") == begun
         assert await engine.run(flow("a", "b"), "one", run_id="r1") == begun
+
+
+async def test_who_begins_a_run_that_another_has_just_begun_goes_on_with_it(
+    tmp_path: Path,
+) -> None:
+    class Overtaken(zg.MemoryJournal):
+        """Where another process is always a little faster."""
+
+        async def create(self, accepted: zg.RunAccepted) -> None:
+            await super().create(accepted)
+            raise zg.InputError(f"there is a run {accepted.run_id!r} already", "go on")
+
+    async def reads(ctx: zg.Context) -> zg.Reply:
+        return zg.Reply(output=ctx.workspace.read(ctx.files[0]).decode())
+
+    begin: dict[str, Any] = {
+        "run_id": "r",
+        "files": {"notes.txt": b"hello"},
+        "options": zg.RunOptions(out=str(tmp_path / "out")),
+    }
+    async with zg.Engine.open(
+        Offering(a=reads), journal=Overtaken(), discover=False
+    ) as engine:
+        result = await engine.run(flow("a"), "x", **begin)
+        with pytest.raises(zg.InputError, match="already"):
+            await engine.accept(flow("a"), "x", **begin)
+
+    assert result.output == "hello"
+    assert (tmp_path / "out" / "inputs" / "notes.txt").read_bytes() == b"hello"
 
 
 async def test_events_are_streamed_in_order_and_without_gaps() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
@@ -210,13 +211,24 @@ async def begin(
     """
     out = Path(accepted.options.out or "")
     workspace = FolderWorkspace(out)
-    with _undone_on_failure(out, files):
+    with _undone_on_failure(out, files) as new:
         workspace.check()
         for path, content in files.items():
             workspace.write(path, content)
-        await journal.create(accepted)
+        try:
+            await journal.create(accepted)
+        except InputError:
+            await _keep_if_known(accepted.run_id, journal, new)
+            raise
         if events:
             await _write(events, accepted.run_id, journal)
+
+
+async def _keep_if_known(run_id: str, journal: Journal, files: list[Path]) -> None:
+    """Keep files that another process wrote, which began a run of that id meanwhile."""
+    with suppress(RunNotFoundError):
+        await journal.read(run_id, after=sys.maxsize)
+        files.clear()
 
 
 async def _write(events: Sequence[Event], run_id: str, journal: Journal) -> None:
@@ -296,7 +308,7 @@ def _check_routing(config: Config, host: PluginHost) -> None:
 
 async def _check_free(run_id: str, journal: Journal) -> None:
     try:
-        await journal.read(run_id, after=1)
+        await journal.read(run_id, after=sys.maxsize)
     except RunNotFoundError:
         return
     raise InputError(
@@ -305,8 +317,11 @@ async def _check_free(run_id: str, journal: Journal) -> None:
 
 
 @contextmanager
-def _undone_on_failure(folder: Path, paths: Iterable[str]) -> Iterator[None]:
+def _undone_on_failure(folder: Path, paths: Iterable[str]) -> Iterator[list[Path]]:
     """Leave no file behind that was written for a run there will not be.
+
+    Yields:
+        The files that are taken away then.
 
     Raises:
         InputError: If the folder cannot be used: the user may name another.
@@ -314,7 +329,7 @@ def _undone_on_failure(folder: Path, paths: Iterable[str]) -> Iterator[None]:
     fresh = not lexists(folder)
     new = [folder / path for path in paths if not lexists(folder / path)]
     try:
-        yield
+        yield new
     except ZeroGravityError as error:
         for file in new:
             with suppress(OSError):
