@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -418,6 +418,34 @@ async def test_calls_that_were_cut_off_are_told_however_often_and_to_the_end() -
 
     assert (result.status, result.lost_calls, result.usage.calls) == ("completed", 2, 1)
     assert result.document()["lost_calls"] == 2
+
+
+@pytest.mark.parametrize("limits", [zg.Limits(), zg.Limits(calls=5)])
+async def test_a_call_that_is_limited_is_on_disk_before_it_is_made(
+    limits: zg.Limits,
+) -> None:
+    recorded: list[bool] = []
+
+    class Watched(zg.MemoryJournal):
+        async def append(
+            self,
+            run_id: str,
+            epoch: int,
+            events: Sequence[zg.Event],
+            *,
+            durable: bool = True,
+        ) -> None:
+            if any(isinstance(event, zg.ModelCalled) for event in events):
+                recorded.append(durable)
+            await super().append(run_id, epoch, events, durable=durable)
+
+    options = zg.RunOptions(model=SCRIPTED, limits=limits)
+    async with zg.Engine.open(
+        Offering(a=ask()), ScriptedProvider("yes"), journal=Watched(), discover=False
+    ) as engine:
+        await engine.run(flow("a"), "x", options=options)
+
+    assert recorded == [limits != zg.Limits()]
 
 
 # -- What agents are told ------------------------------------------------

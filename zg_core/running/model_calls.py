@@ -278,7 +278,7 @@ class _Call:
                         reserved_tokens=spending.tokens,
                         reserved_usd=spending.usd,
                     ),
-                    durable=False,
+                    durable=spending.counts,
                 )
                 began = time.monotonic()
                 response = await self._sent(link, spending)

@@ -138,6 +138,11 @@ class Spending:
         return self._link.free or self._rates is not None
 
     @property
+    def counts(self) -> bool:
+        """Whether it must be known of even if nobody lives to hear the answer."""
+        return self._bounded or self._payer is not None
+
+    @property
     def tokens(self) -> int:
         """The most it may use, in and out; 0 where nothing is limited."""
         return self._want.tokens if self._want else 0
