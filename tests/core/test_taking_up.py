@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 import anyio
 import pytest
 from echoing import SCRIPTED, echo, opened
-from offering import Offering, flow
+from offering import Offering, flow, say
 from paying import buyer, paid
 
 import zg_core as zg
@@ -335,6 +335,41 @@ async def test_a_step_that_is_set_back_need_not_do_again_what_it_did() -> None:
     assert paid == [3]
 
 
+@pytest.mark.usefixtures("nothing_paid")
+@pytest.mark.parametrize("how", ["other words", "another place in the list"])
+async def test_what_was_done_by_another_path_is_asked_about_as_well(how: str) -> None:
+    begun: list[str] = []
+
+    async def asks(ctx: zg.Context) -> zg.Reply:
+        begun.append(ctx.step)
+        return await ctx.run_agent("buyer", f"buy it, please ({len(begun)})")
+
+    async def lists(ctx: zg.Context) -> zg.Reply:
+        begun.append(ctx.step)
+        return zg.Reply(output=[4, 3][-len(begun) :])
+
+    async def pays(ctx: zg.Context) -> zg.Reply:
+        told = await ctx.call_tool("pay", {"amount": int(ctx.prompt)})
+        return zg.Reply(output=told.output)
+
+    plugin = Offering(pay, asks=asks, lists=lists, pays=pays, buyer=buyer)
+    workflow = flow("asks")
+    if how != "other words":
+        each = zg.Step(
+            "each", agent="pays", needs=("lists",), for_each="lists", prompt="{item}"
+        )
+        workflow = zg.Workflow("test", (*flow("lists").steps, each))
+    async with opened(plugin) as engine:
+        await engine.run(workflow, "x", run_id="r")
+        await engine.rewind("r", workflow.steps[0].name)
+        with pytest.raises(zg.RunPausedError):
+            await engine.resume("r")
+        (question,) = await engine.pending("r")
+
+    assert question.reason.startswith("it was done before")
+    assert paid == ([3] if how == "other words" else [3, 4])
+
+
 # -- A request to stop -----------------------------------------------------------------
 
 
@@ -377,3 +412,60 @@ async def test_a_stopped_run_that_is_set_back_goes_on() -> None:
         result = await engine.resume("r")
 
     assert result.status == "completed"
+
+
+# -- A request to pause ----------------------------------------------------------------
+
+
+async def test_a_run_whose_owner_died_as_it_was_put_aside_is_put_aside() -> None:
+    async with opened(Offering(look, a=looks)) as engine:
+        with pytest.raises(zg.RunPausedError):
+            async for event in engine.stream(flow("a"), "x", run_id="r"):
+                if isinstance(event, zg.ToolStarted):
+                    await engine.pause("r", "let me look")
+        journal = await cut(engine, zg.PauseRequested)
+    async with taken_up(journal, Offering(look, a=looks)) as engine:
+        with pytest.raises(zg.RunPausedError):
+            await engine.resume("r")
+        paused = await engine.result("r")
+        result = await engine.resume("r")
+
+    assert (paused.status, result.output) == ("paused", ["seen", "seen"])
+
+
+@zg.tool
+async def look(place: int) -> str:
+    """Look."""
+    await anyio.sleep(0.05)
+    return "seen"
+
+
+async def looks(ctx: zg.Context) -> zg.Reply:
+    told = [await ctx.call_tool("look", {"place": place}) for place in range(2)]
+    return zg.Reply(output=[result.output for result in told])
+
+
+# -- A limit that is reached at the end ------------------------------------------------
+
+
+async def test_what_is_done_is_done_though_its_end_is_written_too_late() -> None:
+    class SlowAtTheEnd(zg.MemoryJournal):
+        async def append(
+            self,
+            run_id: str,
+            epoch: int,
+            events: Sequence[zg.Event],
+            *,
+            durable: bool = True,
+        ) -> None:
+            if any(isinstance(event, zg.RunFinished) for event in events):
+                await anyio.sleep(0.5)
+            await super().append(run_id, epoch, events, durable=durable)
+
+    limited = zg.RunOptions(limits=zg.Limits(seconds=0.3))
+    async with taken_up(SlowAtTheEnd(), Offering(a=say("done"))) as engine:
+        result = await engine.run(flow("a"), "x", options=limited, run_id="r")
+        (*_, last) = await engine.journal.read("r")
+
+    assert (result.status, result.output) == ("completed", "done")
+    assert isinstance(last, zg.RunFinished)

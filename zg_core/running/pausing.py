@@ -21,7 +21,10 @@ import anyio
 from .._machine import RunState, waits_for
 from .time_limits import TimeLimit
 
-__all__ = ["Gate"]
+__all__ = ["SOMEBODY", "Gate"]
+
+SOMEBODY = "somebody asked for it"
+"""Why a run is put aside that nobody gave a reason for."""
 
 _SETTLE = 0.05
 """Seconds for which nothing must go on: an agent may be between two calls."""
@@ -128,7 +131,7 @@ class Gate:
 
     def pause(self, reason: str) -> None:
         """Take up somebody's recorded wish to have the run put aside."""
-        self.reason = reason or "somebody asked for it"
+        self.reason = reason or SOMEBODY
         self.tell()
 
     async def settled(self) -> bool:

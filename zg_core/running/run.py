@@ -39,7 +39,7 @@ from .budget import Budget
 from .guarding import Guard, Guarding, guards
 from .heeding import heed
 from .injecting import Injecting
-from .pausing import Gate
+from .pausing import SOMEBODY, Gate
 from .recorded import Recorded
 from .recorder import Recorder, error_info
 from .routing import route
@@ -80,6 +80,8 @@ async def do_run(
         return
     if recorder.state.cancel_requested and not recorder.state.ended_at:
         await _cancelled(recorder)  # as whoever did it was about to, and died
+    if recorder.state.pause_requested and recorder.state.status == "running":
+        await _paused(recorder, SOMEBODY)
     gate = Gate(lambda: recorder.state, attended=setup.attended)
     try:
         resumed = recorder.state.started is not None
@@ -195,8 +197,9 @@ async def _until_stopped(scope: RunScope, since: int) -> None:
             # Called by the loop: whoever cancels in a task has anyio format a text
             # that describes the task, which takes long.
             asyncio.get_running_loop().call_soon(heeding.cancel)
-        finished = outcome(recorder.state)
-        if finished is not None and not recorder.state.cancel_requested:
+    finished = outcome(recorder.state)
+    if finished is not None and not recorder.state.cancel_requested:
+        with anyio.CancelScope(shield=True):  # it is done, whatever comes now
             await recorder.record(finished)
 
 
