@@ -290,3 +290,21 @@ def another_tenant(on: Machines, at: Serving) -> str:
     login = {"email": email, "password": GOOD}
     token: str = on.ask(at, "POST", "/auth/login", login).json()["access_token"]
     return token
+
+
+def test_a_run_that_is_stopped_or_put_aside_in_the_queue_is_not_done(
+    on: Machines,
+) -> None:
+    on.ready(1, 0)
+    run = ("run", "Plan it", "--agent", "architect", "--runtime", "queue")
+    stopped, paused, other = (on.command(*run)["run_id"] for _ in range(3))
+    on.command("runs", "cancel", stopped)
+    on.command("runs", "pause", paused)
+    on.ready(1, 1)
+
+    def status(run_id: str) -> str:
+        told: str = on.command("runs", "show", run_id)["status"]
+        return told
+
+    until(lambda: status(other) == "completed", why="the other one is done")
+    assert (status(stopped), status(paused)) == ("cancelled", "paused")

@@ -127,9 +127,14 @@ class Worker:
         return True, taken
 
     async def _bare(self, run_id: str) -> bool:
-        """Do a run that nobody submitted to the service, but to the queue."""
+        """Do a run that nobody submitted to the service, but to the queue.
+
+        One that was stopped or put aside since, or that has ended, is for a person to
+        go on with.
+        """
         try:
-            await self._desk.engine.resume(run_id)
+            if (await self._desk.engine.result(run_id)).status == "running":
+                await self._desk.engine.resume(run_id)
         except zg.RunNotFoundError:
             _log.warning("queue.no_run", extra={"run_id": run_id})
         except zg.JournalError:
