@@ -697,6 +697,7 @@ def change_owner(path: Path, key: str, value: object) -> None:
         ("boot", "", False),  # written where nobody can tell
         ("host", "elsewhere", False),
         ("namespace", "pid:[1]", False),
+        ("thread", 7, False),  # of a newer version, which says more
     ],
 )
 async def test_an_owner_is_gone_only_if_that_is_certain(

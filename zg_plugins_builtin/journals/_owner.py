@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
 import zg_core as zg
 
@@ -28,8 +28,10 @@ class Owner(zg.Process):
 
     @classmethod
     def decode(cls, text: str) -> Owner:
-        """Return the owner that `encode` wrote."""
-        return cls(**json.loads(text))
+        """Return the owner that `encode` wrote, be it of a newer version."""
+        known = {field.name for field in fields(cls)}
+        said = json.loads(text)
+        return cls(**{name: value for name, value in said.items() if name in known})
 
     def encode(self) -> str:
         """Return the owner as text: equal owners have equal texts."""

@@ -240,6 +240,14 @@ class Writer:
             job.result, job.error = job.work(file), None
         except ZeroGravityError as error:
             job.error = error
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # the thread has to go on, for all others
+            why = f"{type(error).__name__}: {error}"
+            raise JournalError(
+                f"the journal cannot do what it is asked: {why}",
+                "report it to the authors of ZeroGravity",
+            ) from error
 
     def _renew(self, file: sqlite3.Connection) -> None:
         self.owning = renew(file, self.owner, self.lease) > 0
