@@ -323,7 +323,8 @@ class Context(Protocol):
         """Write a file of the run's results and return its path.
 
         The file is written whole or not at all, and one of that path is replaced. When
-        the step is run again, it is written again.
+        a step that was cut off is taken up, what it had written stays as it is, and as
+        others wrote over it since; a step that failed writes all anew.
 
         Args:
             path: Where in the workspace: relative, with forward slashes.

@@ -671,12 +671,14 @@ class ArtifactWritten(Event):
         path: Relative to the folder, with forward slashes.
         size: In bytes.
         sha256: Digest of the content, in hex.
+        call: The key of the call of the tool that wrote it; empty if an agent did.
     """
 
     step: str
     path: str
     size: int
     sha256: str
+    call: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

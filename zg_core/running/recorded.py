@@ -10,6 +10,7 @@ from ..errors import ReplayMismatchError
 from ..events import (
     ApprovalDecided,
     ApprovalRequested,
+    ArtifactWritten,
     ErrorInfo,
     Event,
     GuardrailDecided,
@@ -60,6 +61,8 @@ class Recorded:
         self._agents: dict[str, StepStarted] = {}
         self._places: dict[str, str] = {}
         self._asked: dict[str, str] = {}
+        # What agents wrote, each file and digest, by their paths.
+        self._written: dict[str, list[tuple[str, str]]] = {}
         # Calls that must not be repeated and were set back, by step and request.
         self._undone: dict[tuple[str, str], set[str]] = {}
         for event in events:
@@ -89,6 +92,9 @@ class Recorded:
                 self._put(key, Value(event.allow))
             case InputGiven(call_key=key) if key in self._asked:
                 self._put(key, Value(event.value))
+            case ArtifactWritten(call=""):
+                file = event.path, event.sha256
+                self._written.setdefault(event.step, []).append(file)
             case StepStarted():
                 self._started(event)
             case StepFinished(call_key=key) if key:
@@ -109,6 +115,8 @@ class Recorded:
             self._put(event.call_key, event.response)
 
     def _started(self, event: StepStarted) -> None:
+        if event.step not in self._since:
+            self._written.pop(event.step, None)  # of the run that this is a fork of
         self._since[event.step] = event.seq
         if event.call_key:
             self._agents[event.call_key] = event
@@ -137,6 +145,7 @@ class Recorded:
             whose: The path of the step, or of the agent that it asked.
             errors: What that failed with, and what its agent made this of.
         """
+        self._written.pop(whose, None)
         calls = self._outcomes.get(whose, {})
         failed = [
             key
@@ -157,6 +166,7 @@ class Recorded:
         What it recorded is given to whoever asks the same, and need not be asked.
         """
         since = self._since.get(path, 0)
+        self._written.pop(path, None)
         for key in [k for k, seq in self._begun.items() if seq > since]:
             if not key.startswith((f"{path}:", f"{path}/")):
                 continue
@@ -169,6 +179,8 @@ class Recorded:
         """Forget all that steps did, which begin anew, but for what is done once."""
         for whose in [w for w in self._outcomes if base(_path(w)) in steps]:
             self._set_back(whose)
+        for path in [p for p in self._written if base(p) in steps]:
+            del self._written[path]
         tables = (self._agents, self._places, self._asked, self._since, self._begun)
         for table in tables:
             for key in [k for k in table if base(_path(k)) in steps]:
@@ -197,6 +209,10 @@ class Recorded:
     def moot(self, whose: str) -> Set[str]:
         """Return the keys of those that may not come again; see `outcomes`."""
         return self._moot.get(whose, set())
+
+    def written(self, path: str) -> Sequence[tuple[str, str]]:
+        """Return the files that an agent wrote, and the digest of what, as often."""
+        return self._written.get(path, ())
 
     def outcome(self, key: str) -> Outcome | None:
         """Return what is recorded of one call; `None` if nothing is."""

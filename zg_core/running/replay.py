@@ -41,6 +41,7 @@ class StepCalls:
         self._seen: Counter[str] = Counter()
         self._moot = recorded.moot(self._whose)
         self._within = within
+        self._written = Counter(recorded.written(step))
         # What was asked beside the record, kept only where there is a record.
         self._new: dict[str, object] = {}
         self._closed = False
@@ -67,6 +68,17 @@ class StepCalls:
         if self._left and (key not in self._left or key in self._moot):
             self._new[key] = request
         return key
+
+    def has_written(self, path: str, digest: str) -> bool:
+        """Tell whether an earlier attempt wrote this, so that it is not written now.
+
+        Others may have written over it since, who do not do so again. What a tool
+        writes that is called again it writes again.
+        """
+        if self._within is not None or not self._written[path, digest]:
+            return False
+        self._written[path, digest] -= 1
+        return True
 
     def check_open(self) -> None:
         """Refuse what a step's code still wants after the step has ended.
