@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 from gateway.asking import ADA
-from gateway.streaming import parsed
+from gateway.streaming import Reader, eventually, parsed, reading
 from gateway.working import Bench, Gatekeeper, bench, make_tenants
 
 import zg_core as zg
@@ -238,3 +238,72 @@ async def test_who_comes_from_another_job_goes_on_with_what_comes(
     first = json.loads(reset["data"])["data"]["resume_after"] + 1
     assert numbers == list(range(first, first + len(numbers)))
     assert [event["event"] for event in told[-2:]] == ["job.completed", "stream.end"]
+
+
+# -- Jobs that the service itself fails ------------------------------------------------
+
+LOST = zg.WorkspaceError("its files are gone", "submit it again")
+
+
+async def test_who_follows_a_job_that_the_service_fails_is_told_of_its_end(
+    database: Database, tmp_path: Path
+) -> None:
+    await make_tenants(database)
+    gate = Gatekeeper()
+    async with bench(database, tmp_path, writer=gate) as service:
+        job_id = (await service.post()).json()["job_id"]
+        await eventually(lambda: gate.begun)
+        reader = Reader(service.app, job_id)
+        async with reading(reader):
+            await eventually(lambda: service.reads_along(job_id))
+            await service.jobs._desk.fail(job_id, LOST)
+        job = (await service.ask("GET", f"/job/{job_id}")).json()
+
+    *_, (kind, told), (end, _) = reader.told
+    assert (kind, end) == ("job.failed", "stream.end")
+    assert (told["state"], told["ts"]) == ("failed", job["completed_at"])
+    assert told["data"]["error"] == job["error"]
+    assert reader.numbers == list(range(1, len(reader.numbers) + 1))
+
+
+async def test_an_end_that_only_the_service_knows_is_an_event_like_any_other(
+    database: Database, tmp_path: Path
+) -> None:
+    await make_tenants(database)
+    gate = Gatekeeper()
+    async with bench(database, tmp_path, writer=gate) as service:
+        job_id = (await service.post()).json()["job_id"]
+        await eventually(lambda: gate.begun)
+        await service.jobs._desk.fail(job_id, LOST)
+        path = f"/job/{job_id}/events"
+        with anyio.fail_after(10):
+            whole = parsed((await service.ask("GET", path, headers=STREAM)).text)
+            before_last = {**STREAM, "last-event-id": whole[-3]["id"]}
+            resumed = parsed((await service.ask("GET", path, headers=before_last)).text)
+            at_end = {**STREAM, "last-event-id": whole[-2]["id"]}
+            over = await service.ask("GET", path, headers=at_end)
+            page = (await service.ask("GET", f"{path}?limit=1000")).json()
+
+    assert [event["event"] for event in resumed] == ["job.failed", "stream.end"]
+    assert resumed == whole[-2:]
+    assert over.status_code == 204
+    assert page["data"] == [json.loads(event["data"]) for event in whole[:-1]]
+
+
+async def test_a_job_that_failed_before_it_had_a_run_is_told_of_as_failed(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refusing(*_: object, **__: object) -> str:
+        raise LOST
+
+    await make_tenants(database)
+    async with bench(database, tmp_path, working=False) as service:
+        monkeypatch.setattr(service.engine, "accept", refusing)
+        job_id = (await service.post()).json()["job_id"]
+        path = f"/job/{job_id}/events"
+        told, end = parsed((await service.ask("GET", path, headers=STREAM)).text)
+        page = (await service.ask("GET", path)).json()
+
+    assert (told["id"], told["event"]) == ("1", "job.failed")
+    assert end["event"] == "stream.end"
+    assert page["data"] == [json.loads(told["data"])]

@@ -119,7 +119,7 @@ class EventStream(Response):
             self.end()  # it was deleted, or cannot be read now: the reader asks again
             return b""
         if not said and follower.feed.over:
-            self.end(END if follower.feed.ended else b"")
+            self.end(follower.end() + END if follower.feed.ended else b"")
         return said or (SILENCE if self._silent else b"")
 
     # -- From outside ------------------------------------------------------------------

@@ -105,6 +105,13 @@ class Follower:
             return taken
         return await self._caught_up()
 
+    def end(self) -> bytes:
+        """Return what is left to be told once nothing comes any more."""
+        feed = self.feed
+        if feed.end is None or self._place.seq >= feed.end.seq:
+            return b""
+        return feed.end_line
+
     async def _caught_up(self) -> bytes:
         """Return lines from the journal, as many as are kept for a job."""
         place, head = self._place, self.feed.lines.head
@@ -136,6 +143,8 @@ class _Feed:
         lines: The latest lines.
         over: Whether nothing comes any more.
         ended: Whether that is since the job ended.
+        end: The end that the journal has not, as the service itself failed the job.
+        end_line: The line of it.
     """
 
     def __init__(
@@ -146,6 +155,8 @@ class _Feed:
         self.lines = Lines(after, most=_LINES, size=_SIZE)
         self.told = told
         self.over = self.ended = False
+        self.end: zg.Event | None = None
+        self.end_line = b""
         self._jobs = jobs
         self._heard = heard
         self._following = Following()
@@ -164,7 +175,10 @@ class _Feed:
         tenant, job_id = self.key
         try:
             with self._jobs.hearing(job_id, self._hear):
-                await self._jobs.follow(tenant, job_id, 0, self._heed)
+                self.end = await self._jobs.follow(tenant, job_id, 0, self._heed)
+            if self.end is not None:
+                self._following.heed(self.end)
+                self.end_line = self.told(self.end, self._following)
             self.ended = True
         except (GatewayError, zg.JournalError):
             pass  # it was deleted, or cannot be read now: who follows asks again

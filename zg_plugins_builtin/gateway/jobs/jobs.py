@@ -23,6 +23,7 @@ from .desk import Desk
 from .dispatcher import Dispatcher
 from .keys import Key
 from .listing import Filters, jobs_page, questions_page
+from .missing_ends import looking_for_end, missing_end
 from .placing import Placing
 from .rows import Room, room_of, shown
 from .settings import JobSettings
@@ -242,14 +243,22 @@ class Jobs:
     async def events(self, tenant: str, job_id: str, after: int = 0) -> list[zg.Event]:
         """Return what happened until now, after an event.
 
+        A job that the service itself failed has an end that its run has not: it is
+        told of as the event that comes next.
+
         Raises:
             NotFoundError: If there is no such job.
         """
-        await self.get(tenant, job_id)
+        job = await self.get(tenant, job_id)
         try:
-            return await self.engine.journal.read(job_id, after)
+            events = await self.engine.journal.read(job_id, after)
         except zg.RunNotFoundError:
-            return []
+            events = []
+        if job.state == "failed" and not (events and isinstance(events[-1], _ENDS)):
+            end = await missing_end(self._desk, tenant, job_id)
+            if end is not None and end.seq > after:
+                events.append(end)
+        return events
 
     async def follow(
         self,
@@ -257,8 +266,12 @@ class Jobs:
         job_id: str,
         after: int,
         send: Callable[[zg.Event], Awaitable[None]],
-    ) -> None:
+    ) -> zg.RunFailed | None:
         """Send what happens, after an event, until the job's end.
+
+        Returns:
+            The end, where the service itself failed the job and its run has none;
+            `None` if it was sent.
 
         Raises:
             NotFoundError: If there is no such job.
@@ -268,17 +281,33 @@ class Jobs:
                 if await self._desk.has_run(job_id):
                     break
                 if (await self.get(tenant, job_id)).ended:
-                    return
+                    return await missing_end(self._desk, tenant, job_id)
                 with anyio.move_on_after(_LOOK_EVERY):
                     await changed.wait()
-        watched: AsyncGenerator[zg.Event, None] = self.engine.watch(job_id, after)
-        async with aclosing(watched) as events:
-            async for event in events:
-                if isinstance(event, _ENDS):  # who hears of it finds it so
-                    await self.changed(
-                        tenant, job_id, lambda job: job.ended, _WRITTEN_WITHIN
-                    )
+        seen = after
+
+        async def sent(event: zg.Event) -> None:
+            nonlocal seen
+            if isinstance(event, _ENDS):  # who hears of it finds it so
+                await self.changed(
+                    tenant, job_id, lambda job: job.ended, _WRITTEN_WITHIN
+                )
+            with anyio.CancelScope(shield=True):  # it is sent once, and seen
                 await send(event)
+                seen = event.seq
+
+        with anyio.CancelScope() as waiting:
+            async with looking_for_end(self._desk, tenant, job_id, waiting):
+                watched: AsyncGenerator[zg.Event, None]
+                watched = self.engine.watch(job_id, after)
+                async with aclosing(watched) as events:
+                    async for event in events:
+                        await sent(event)
+        if not waiting.cancelled_caught:
+            return None
+        for event in await self.engine.journal.read(job_id, seen):
+            await sent(event)
+        return await missing_end(self._desk, tenant, job_id)
 
     def hearing(
         self, job_id: str, hear: Callable[[zg.TextDelta], None]
