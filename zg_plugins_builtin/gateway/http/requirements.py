@@ -138,14 +138,13 @@ async def _principal(
     request: Request, authenticator: Authenticator, limits: RateLimits
 ) -> Principal:
     address = _address(request)
-    block = address_block(address)
-    limits.check(ADDRESS, block)
     cookie = by_cookie(request)
     try:
         credential = _credential(request, cookie=cookie)
         who = await authenticator.authenticate(credential, address or None)
     except UnauthenticatedError:
-        limits.take(ADDRESS, block)
+        # Only now: who is known does not wait for what the neighbours tried.
+        limits.take(ADDRESS, address_block(address))
         raise
     if cookie:
         check_page(request)
