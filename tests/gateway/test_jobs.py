@@ -232,6 +232,17 @@ async def test_lists_are_filtered(service: Bench) -> None:
     assert wrong.status_code == 422
 
 
+@pytest.mark.parametrize(
+    "name", ["agent", "metadata.colour", "status", "state", "created_after", "cursor"]
+)
+async def test_no_filter_takes_what_no_database_takes(
+    service: Bench, name: str
+) -> None:
+    answer = await service.ask("GET", f"/jobs?{name}=%00")
+
+    assert answer.status_code == 422
+
+
 async def test_usage_and_files_are_told(service: Bench) -> None:
     done = await service.done()
     path = f"/job/{done['job_id']}"

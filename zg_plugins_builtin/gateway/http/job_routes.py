@@ -22,7 +22,7 @@ from .idempotency import idempotency_key
 from .job_models import Cancellation, JobAnswer, JobId, Objective, Time
 from .json_answer import JsonAnswer
 from .json_body import JsonRoute
-from .models import Page, next_link
+from .models import Page, Text, next_link
 from .paging import Paging
 from .preferences import Preferences, preferences
 from .requirements import require
@@ -178,7 +178,7 @@ def _add_list(routes: APIRouter, jobs: Jobs, services: Services) -> None:
         status: Status | None = None,
         state: State | None = None,
         priority: Priority | None = None,
-        agent: Annotated[str | None, Query(max_length=200)] = None,
+        agent: Annotated[Text | None, Query(max_length=200)] = None,
         created_after: Time | None = None,
         created_before: Time | None = None,
         order: Literal["asc", "desc"] = "desc",
