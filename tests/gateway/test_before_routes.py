@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from gateway.asking import ADA, ask, make_app, make_services
+from gateway.inhabited import Inhabited
 
 import zg_core as zg
 from zg_plugins_builtin.gateway.http.access_log import Served
@@ -121,6 +122,18 @@ async def test_a_page_may_ask_first_what_it_may_send() -> None:
     assert page.headers["access-control-allow-origin"] == PAGE
     assert (other.status_code, other.json()["code"]) == (403, "forbidden")
     assert "access-control-allow-origin" not in other.headers
+
+
+async def test_a_page_may_send_whatever_a_route_of_the_service_takes(
+    inhabited_service: Inhabited,
+) -> None:
+    app = make_app(origins=(PAGE,))
+    methods = {method for method, _, _ in inhabited_service.operations()}
+
+    for method in methods:
+        asks = {"origin": PAGE, "access-control-request-method": method}
+        assert (await ask(app, "OPTIONS", "/x", headers=asks)).is_success, method
+    assert {"GET", "POST", "PUT", "PATCH", "DELETE"} <= methods
 
 
 @pytest.mark.parametrize(

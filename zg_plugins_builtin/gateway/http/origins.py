@@ -13,7 +13,7 @@ from .settings import HttpSettings
 
 __all__ = ["Origins"]
 
-_METHODS = ("GET", "POST", "PATCH", "DELETE")
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _ASKED = (
     "Authorization",
     "Content-Type",
