@@ -257,6 +257,27 @@ async def test_only_so_many_jobs_wait(process: Process) -> None:
     assert int(full.headers["retry-after"]) > 0
 
 
+async def test_only_so_many_jobs_wait_however_many_come_at_once(
+    process: Process,
+) -> None:
+    few = JobSettings(tenant_queued=4, queued=6)
+    answers: list[int] = []
+    async with process.begin(working=False, settings=few) as service:
+
+        async def submit(who: str) -> None:
+            answers.append((await service.post(who=who)).status_code)
+
+        async with anyio.create_task_group() as group:
+            for who in ("Bearer ada", "Bearer eve") * 15:
+                group.start_soon(submit, who)
+        rooms = [await service.jobs.room(tenant) for tenant in ("tnt_1", "tnt_2")]
+
+    assert answers.count(200) == 6
+    assert sum(room.queued for room in rooms) == 6
+    assert all(room.queued <= 4 for room in rooms)
+    assert set(answers) <= {200, 429, 503}
+
+
 async def test_only_so_many_jobs_run(process: Process) -> None:
     gate = Gatekeeper()
     few = JobSettings(tenant_running=2)

@@ -178,3 +178,26 @@ async def test_a_tenant_cannot_fill_what_every_call_heeds(database: Database) ->
     await switches.set(eve, "agent", "one_more", "x")
 
     assert len(await switches.list(HOST)) == len(await switches.active()) == 101
+
+
+async def test_a_tenant_that_stops_much_at_once_stops_no_more_than_it_may(
+    database: Database,
+) -> None:
+    await make_tenants(database)
+    switches = Switches(database, SystemClock())
+    scopes = HOST.scopes - {"admin:tenants"}
+    eve = replace(HOST, sub="eve", tid="tnt_2", scopes=scopes)
+    refused = []
+
+    async def stop(number: int) -> None:
+        try:
+            await switches.set(eve, "agent", f"a{number}", "x")
+        except ConflictError as error:
+            refused.append(error)
+
+    async with anyio.create_task_group() as group:
+        for number in range(120):
+            group.start_soon(stop, number)
+
+    assert len(refused) == 20
+    assert len(await switches.active()) == 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import anyio
 import pytest
 from gateway.posting import URL, Post
 from gateway.watches import Watch
@@ -105,6 +106,25 @@ async def test_there_is_a_most_of_endpoints(post: Post, tenant: str) -> None:
     with pytest.raises(ConflictError):
         await post.endpoint(tenant)
     await post.endpoint(await post.tenant())
+
+
+async def test_there_is_a_most_of_endpoints_however_many_are_made_at_once(
+    post: Post, tenant: str
+) -> None:
+    refused = []
+
+    async def make() -> None:
+        try:
+            await post.endpoint(tenant)
+        except ConflictError as error:
+            refused.append(error)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(MOST_ENDPOINTS + 10):
+            group.start_soon(make)
+
+    assert len(refused) == 10
+    assert len(await post.endpoints(tenant).all()) == MOST_ENDPOINTS
 
 
 async def test_what_is_not_named_in_a_change_stays(post: Post, tenant: str) -> None:

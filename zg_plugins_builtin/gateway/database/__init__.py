@@ -11,5 +11,6 @@ from __future__ import annotations
 from .database import Database
 from .lookup import Lookup
 from .metadata import Moment, metadata
+from .turns import one_at_a_time
 
-__all__ = ["Database", "Lookup", "Moment", "metadata"]
+__all__ = ["Database", "Lookup", "Moment", "metadata", "one_at_a_time"]

@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from zg_core.plugin_api import JsonObject
 
-from ..database import Database, Lookup
+from ..database import Database, Lookup, one_at_a_time
 from ..errors import ConcurrencyExceededError, NotFoundError, QueueFullError
 from ..webhooks.events import Event
 from ..webhooks.outbox import enqueue
@@ -70,6 +70,8 @@ def _counted(*which: ColumnElement[bool]) -> Select[int]:
     return select(func.count()).select_from(some.limit(bindparam("most")).subquery())
 
 
+_NARROW = 100
+"""Room in which jobs are accepted one by one: for fewer than come at one moment."""
 _WAITING = _counted()
 _WAITING_OF_TENANT = _counted(JOBS.c.tenant_id == bindparam("tenant"))
 
@@ -129,8 +131,7 @@ def check_room(connection: Connection, tenant: str, settings: JobSettings) -> No
         QueueFullError: If all have.
     """
     most = settings.tenant_queued
-    given = {"tenant": tenant, "most": most}
-    if connection.execute(_WAITING_OF_TENANT, given).scalar_one() >= most:
+    if _is_full(connection, _WAITING_OF_TENANT, most, tenant):
         error = ConcurrencyExceededError(
             f"{most} jobs of this tenant wait already",
             "wait until some have begun",
@@ -138,10 +139,22 @@ def check_room(connection: Connection, tenant: str, settings: JobSettings) -> No
         error.retry_after = 5.0
         raise error
     most = settings.queued
-    if connection.execute(_WAITING, {"most": most}).scalar_one() >= most:
+    if _is_full(connection, _WAITING, most):
         full = QueueFullError("as many jobs wait as may wait", "ask again later")
         full.retry_after = 5.0
         raise full
+
+
+def _is_full(
+    connection: Connection, counting: Select[Any], most: int, tenant: str = ""
+) -> bool:
+    """Tell whether as many jobs wait as may, and nobody adds one meanwhile."""
+    given = {"tenant": tenant, "most": most} if tenant else {"most": most}
+    waiting = connection.execute(counting, given).scalar_one()
+    if most - _NARROW <= waiting < most:
+        one_at_a_time(connection, f"jobs of {tenant or 'all'}")
+        waiting = connection.execute(counting, given).scalar_one()
+    return bool(waiting >= most)
 
 
 @dataclass(frozen=True, slots=True)

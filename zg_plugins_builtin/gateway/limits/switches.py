@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from ..clock import Clock
-from ..database import Database
+from ..database import Database, one_at_a_time
 from ..errors import (
     AgentDisabledError,
     ConflictError,
@@ -292,6 +292,7 @@ def _insert(connection: Connection, who: Principal, made: Switch) -> None:
 
 
 def _check_room(connection: Connection, tenant: str) -> None:
+    one_at_a_time(connection, f"switches of {tenant}")
     own = SWITCHES.c.set_in == tenant, SWITCHES.c.lifted_at.is_(None)
     count = select(func.count()).select_from(SWITCHES).where(*own)
     if connection.execute(count).scalar_one() >= _MOST:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from ..clock import Clock
-from ..database import Database
+from ..database import Database, one_at_a_time
 from ..egress.sending import Egress
 from ..errors import ConflictError, Fault, InvalidRequestError, NotFoundError
 from ..ids import new_id
@@ -314,6 +314,7 @@ class Endpoints:
         return _endpoint(row)
 
     def _check_room(self, connection: Connection) -> None:
+        one_at_a_time(connection, f"webhook endpoints of {self._tenant}")
         there = connection.scalar(
             select(func.count()).where(endpoints.c.tenant_id == self._tenant)
         )
