@@ -165,7 +165,8 @@ async def test_an_export_has_everything_of_a_tenant_and_no_secret(
     assert answer.headers["content-type"] == "application/x-ndjson"
     assert answer.headers["content-disposition"].startswith("attachment")
     assert tables_told == there - {
-        *("refresh_tokens", "tickets", "recovery_codes", "job_queue")
+        *("refresh_tokens", "tickets", "recovery_codes", "job_queue"),
+        "oauth_states",
     }
     assert stranger.user.email in answer.text
     for secret in (key.json()["key"], stranger.tokens.refresh_token, GOOD, "$argon2"):
@@ -174,6 +175,7 @@ async def test_an_export_has_everything_of_a_tenant_and_no_secret(
     assert owner.user.email not in answer.text
     words = {name for row in rows for name in row["row"]}
     assert not words & {"password_hash", "sealed", "digest", "cookie_digest"}
+    assert not words & {"verifier", "nonce"}
 
 
 async def test_only_who_runs_the_service_takes_others_along(

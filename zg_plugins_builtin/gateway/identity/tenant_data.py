@@ -26,7 +26,9 @@ __all__ = ["erase_rows", "exported", "of_tenant"]
 
 _SECRETS = frozenset({"password_hash", "sealed", "key_sha256", "request_sha256"})
 """Columns that are nobody's to read, beside those that hold bytes: digests."""
-_INTERNAL = frozenset({"job_queue", "refresh_tokens", "tickets", "recovery_codes"})
+_INTERNAL = frozenset(
+    {"job_queue", "refresh_tokens", "tickets", "recovery_codes", "oauth_states"}
+)
 _AT_ONCE = 500
 
 
