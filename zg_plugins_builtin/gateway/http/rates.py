@@ -139,14 +139,6 @@ class RateLimits:
         """Return where somebody stands, and count nothing."""
         return self._counters[name].standing(key)
 
-    def check(self, name: str, key: str) -> None:
-        """Count nothing, and see whether one more may come.
-
-        Raises:
-            RateExceededError: If it would be one too many.
-        """
-        self._counters[name].check(key)
-
 
 class _Counter:
     """Counts against one rate; each has keys of its own, so that none evicts others."""
@@ -172,13 +164,6 @@ class _Counter:
     def standing(self, key: str) -> Standing:
         state = self._limiter.peek(key)
         return Standing(self._rate, state.remaining, state.reset_after)
-
-    def check(self, key: str) -> None:
-        state = self._limiter.peek(key)
-        if state.remaining < 1:
-            others = self._rate.seconds * (1 - 1 / self._rate.requests)
-            seconds = max(state.reset_after - others, 0)
-            raise RateExceededError(Standing(self._rate, 0, state.reset_after), seconds)
 
 
 @lru_cache(4096)

@@ -17,8 +17,8 @@ from .views import Job, rfc3339
 
 __all__ = ["end_of", "looking_for_end", "missing_end"]
 
-_LOOK_EVERY = 5.0
-"""Seconds between two looks, where nobody tells: another process may write."""
+_LOOK_EVERY = 30.0
+"""Seconds between two looks where nobody tells of a change, which somebody should."""
 
 
 async def missing_end(desk: Desk, tenant: str, job_id: str) -> zg.RunFailed | None:
