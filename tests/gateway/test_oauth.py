@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 from gateway.elsewhere import ISSUER, Elsewhere, GitHubElsewhere
-from gateway.people import Person, host_owner, person
+from gateway.people import GOOD, OTHER, Person, host_owner, person
 from gateway.watches import Watch
 from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey
@@ -287,6 +287,40 @@ async def test_who_has_a_password_links_the_two_themselves(
     await oauth.unlink(eve.principal, linked.id)
     with pytest.raises(UnauthenticatedError):
         await log_in(oauth, elsewhere)
+
+
+@pytest.mark.parametrize("ended", ["password", "revoked", "disabled", "expired"])
+async def test_a_link_ends_with_the_session_that_began_it(
+    identity: Identity,
+    owner: Person,
+    oauth: OAuthLogins,
+    elsewhere: Elsewhere,
+    watch: Watch,
+    ended: str,
+) -> None:
+    eve = await person(identity, owner.principal, "member", "eve")
+    users = identity.users(owner.principal.tid)
+    if ended == "expired":
+        watch.turn(days=30, minutes=-1)
+    begun = await oauth.begin("elsewhere", by=eve.principal)
+    state, code = elsewhere.log_in(begun.address)
+    match ended:
+        case "password":
+            await identity.logins.change_password(eve.principal, GOOD, OTHER)
+        case "revoked":
+            await identity.sessions(eve.principal.tid).revoke_all(
+                eve.principal, eve.user.id
+            )
+        case "disabled":
+            await users.disable(owner.principal, eve.user.id)
+            await users.enable(owner.principal, eve.user.id)
+        case _:
+            watch.turn(minutes=2)
+
+    with pytest.raises(OAuthStateMismatchError, match="session"):
+        await oauth.finish("elsewhere", state=state, code=code, cookie=begun.cookie)
+
+    assert await oauth.identities(eve.principal) == []
 
 
 async def test_nobody_is_locked_out_by_unlinking(

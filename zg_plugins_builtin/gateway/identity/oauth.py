@@ -42,7 +42,7 @@ AMR = "oidc"
 """What stands in tokens for a login by another service."""
 
 _STATES, _USERS = tables.oauth_states.c, tables.users.c
-_IDENTITIES = tables.external_identities.c
+_IDENTITIES, _SESSIONS = tables.external_identities.c, tables.sessions.c
 
 
 class _Provider(Protocol):
@@ -183,6 +183,7 @@ class OAuthLogins:
             "cookie_digest": digest(cookie),
             "return_to": return_to if return_to in self._paths else "/",
             "user_id": by.sub if by and by.kind == "user" else None,
+            "session_id": by.session_id if by else None,
             "expires_at": self._clock.now() + LIFETIME,
         }
         statement = insert(tables.oauth_states).values(row)
@@ -213,7 +214,7 @@ class OAuthLogins:
 
         Raises:
             OAuthStateMismatchError: If it was not begun in this browser, or too long
-                ago, or was ended already.
+                ago, or was ended already; or the session that began it was.
             UnauthenticatedError: If the service says nobody, or nobody we know.
             ConflictError: If that person is another user here.
             NoAnswerError: If the service cannot be reached.
@@ -237,7 +238,7 @@ class OAuthLogins:
             issuer=issuer,
         )
         wanted = begun["user_id"]
-        user_id = await self._user_of(external, wanted)
+        user_id = await self._user_of(external, wanted, begun["session_id"])
         if wanted is not None:
             return Finished(user_id, None, begun["return_to"])
         tokens = await self._logins.open(
@@ -312,11 +313,15 @@ class OAuthLogins:
 
         return await self._database.write(work)
 
-    async def _user_of(self, external: External, wanted: str | None) -> str:
+    async def _user_of(
+        self, external: External, wanted: str | None, session_id: str | None
+    ) -> str:
         """Return the user that somebody is here; they become it if they may."""
         now = self._clock.now()
 
         def work(connection: Connection) -> str:
+            if wanted is not None:
+                _check_standing(connection, now, session_id)
             known: str | None = connection.scalar(
                 select(_IDENTITIES.user_id).where(
                     _IDENTITIES.issuer == external.issuer,
@@ -339,6 +344,22 @@ class OAuthLogins:
             return await self._database.write(work)
         except IntegrityError as error:
             raise _taken() from error
+
+
+def _check_standing(
+    connection: Connection, now: datetime, session_id: str | None
+) -> None:
+    """Go on only if a session stands: what it began must not outlive it."""
+    standing = select(_SESSIONS.id).where(
+        _SESSIONS.id == session_id,
+        _SESSIONS.revoked_at.is_(None),
+        _SESSIONS.expires_at > now,
+    )
+    if connection.scalar(standing) is None:
+        raise OAuthStateMismatchError(
+            "the session in which this was begun has ended",
+            "log in, and begin it again",
+        )
 
 
 def _candidate(

@@ -192,8 +192,9 @@ oauth_states = Table(
     Column("nonce", Text, nullable=False),
     Column("cookie_digest", LargeBinary, nullable=False),
     Column("return_to", Text, nullable=False),
-    # Whoever wants to be known by another service as well.
+    # Whoever wants to be known by another service as well, and in which session.
     Column("user_id", ForeignKey("users.id")),
+    Column("session_id", Text),
     Column("expires_at", Moment, nullable=False),
     Index(None, "expires_at"),
 )
