@@ -257,7 +257,9 @@ class ApiKeys:
                 until = min(old.expires_at, now + overlap)
                 self._end(connection, now, key_id, expires_at=until)
             else:
-                self._end(connection, now, key_id, revoked_at=now)
+                # Both: what it has asked for goes on, as that of a key which expired.
+                ended = {"revoked_at": now, "expires_at": now}
+                self._end(connection, now, key_id, **ended)
             record(connection, now, self._tenant, by.actor, "key.rotated", key_id)
             return add_api_key(
                 connection, now, self._tenant, by.actor, new, self._environment

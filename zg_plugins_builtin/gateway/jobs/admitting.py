@@ -187,7 +187,7 @@ def _waiting(
             JOBS.c.tenant_id == tenants.c.id,
             JOBS.c.priority == ranks.c.priority,
             JOBS.c.due_at <= now,
-            goes_on(JOBS.c.tenant_id),
+            goes_on(JOBS.c.tenant_id, JOBS.c.submitted_by, JOBS.c.actor),
         )
         .order_by(JOBS.c.due_at, JOBS.c.id)
         .limit(most)

@@ -131,7 +131,7 @@ class Dispatcher:
                 JOBS.c.ready,
                 JOBS.c.placed,
                 JOBS.c.due_at <= self._desk.clock.now(),
-                goes_on(JOBS.c.tenant_id),
+                goes_on(JOBS.c.tenant_id, JOBS.c.submitted_by, JOBS.c.actor),
             )
             .subquery()
         )

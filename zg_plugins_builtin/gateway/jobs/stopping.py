@@ -1,4 +1,8 @@
-"""Cancel the jobs that run and that a kill switch concerns, whoever does them."""
+"""Cancel jobs that are to be done no more, whoever does them.
+
+Those are the jobs that run and that a kill switch concerns, and those of somebody who
+may do nothing any more.
+"""
 
 from __future__ import annotations
 
@@ -14,24 +18,29 @@ import zg_core as zg
 
 from ..errors import DatabaseError, JobNotCancellableError, NotFoundError
 from ..identity import Principal
-from ..limits import Switch
+from ..limits import Switch, void_for
 from . import tables
 from .asked import Asked, agents_of, workflow_of
 from .cancelling import cancel
 from .desk import Desk
+from .states import ENDED
 
-__all__ = ["stop_all", "watch_switches"]
+__all__ = ["stop_all", "stop_void", "watch_switches"]
 
 _log = logging.getLogger(__name__)
 JOBS = tables.jobs
+_OVER = ("cancelling", *ENDED)
 _LOOK_EVERY = 1.0
+_AT_ONCE = 100
+"""How many jobs of those who may do nothing any more are cancelled in one look."""
 
 
 async def watch_switches(desk: Desk) -> None:
-    """Look every second what was stopped, and cancel what runs of it; for ever."""
+    """Look every second what is to be done no more, and cancel it; for ever."""
     while True:
         try:
             await stop_all(desk)
+            await stop_void(desk)
         except (DatabaseError, zg.JournalError) as error:
             _log.warning("jobs.not_stopped", exc_info=error)
         await anyio.sleep(_LOOK_EVERY)
@@ -53,15 +62,40 @@ async def stop_all(desk: Desk) -> int:
         for row in rows:
             switch = await _concerning(desk, row, switches)
             if switch is not None:
-                group.start_soon(_cancel, desk, row, switch)
+                who = replace(Principal.operator(row.tenant_id), sub=switch.set_by)
+                group.start_soon(_cancel, desk, who, row.id, switch.reason)
                 stopped += 1
     return stopped
 
 
-async def _cancel(desk: Desk, row: Row[Any], switch: Switch) -> None:
-    who = replace(Principal.operator(row.tenant_id), sub=switch.set_by)
+async def stop_void(desk: Desk) -> int:
+    """Cancel what runs or is due of those who may do nothing any more.
+
+    That is of disabled tenants and users, and of revoked keys. What is due later, or
+    waits for people, is left until it could go on: they may be enabled before.
+
+    Returns:
+        How many jobs that were.
+    """
+    c = JOBS.c
+    why = void_for(c.tenant_id, c.submitted_by, c.actor)
+    due = c.ready & (c.due_at <= desk.clock.now()) & c.state.not_in(_OVER)
+    void = (
+        select(c.id, c.tenant_id, why.label("why"))
+        .where((c.state == "running") | due, c.deleted_at.is_(None), why.is_not(None))
+        .limit(_AT_ONCE)
+    )
+    rows = await desk.database.read(lambda connection: connection.execute(void).all())
+    async with anyio.create_task_group() as group:
+        for row in rows:
+            who = Principal.operator(row.tenant_id)
+            group.start_soon(_cancel, desk, who, row.id, row.why)
+    return len(rows)
+
+
+async def _cancel(desk: Desk, who: Principal, job_id: str, why: str) -> None:
     with suppress(JobNotCancellableError, NotFoundError, DatabaseError):
-        await cancel(desk, who, row.id, f"stopped: {switch.reason}")
+        await cancel(desk, who, job_id, f"stopped: {why}")
 
 
 async def _concerning(

@@ -10,7 +10,7 @@ from .accounts import SCOPES, Account, Payer
 from .budgets import Budget, Standing
 from .policies import Policy, SpendSettings
 from .spending import Spending
-from .switches import Switch, Switches, goes_on
+from .switches import Switch, Switches, goes_on, void_for
 from .usages import Used
 
 __all__ = [
@@ -26,4 +26,5 @@ __all__ = [
     "Switches",
     "Used",
     "goes_on",
+    "void_for",
 ]

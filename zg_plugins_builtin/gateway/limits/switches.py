@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias, get_args
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    case,
     exists,
     func,
     insert,
@@ -31,11 +32,11 @@ from ..errors import (
     UnavailableError,
 )
 from ..identity import Principal, record
-from ..identity.tables import tenants
+from ..identity.tables import api_keys, tenants, users
 from ..ids import new_id
 from . import tables
 
-__all__ = ["KINDS", "Kind", "Switch", "Switches", "goes_on"]
+__all__ = ["KINDS", "Kind", "Switch", "Switches", "goes_on", "void_for"]
 
 Kind: TypeAlias = Literal["global", "tenant", "agent", "tool", "plugin"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -256,16 +257,55 @@ class Switches:
         return lifted
 
 
-def goes_on(tenant: ColumnElement[str]) -> ColumnElement[bool]:
-    """Return the condition that nobody stopped all work of a row's tenant.
+def goes_on(
+    tenant: ColumnElement[str], user: ColumnElement[str], actor: ColumnElement[str]
+) -> ColumnElement[bool]:
+    """Return the condition that a row's work may be begun.
+
+    Nobody stopped all work of its tenant, and whose it is may still do something.
 
     Args:
         tenant: The column that holds the tenant.
+        user: That of the user.
+        actor: That of the user or the key who asked for it.
     """
-    return ~exists().where(
+    stopped = exists().where(
         SWITCHES.c.lifted_at.is_(None),
         SWITCHES.c.scope.in_(("global", "tenant")),
         or_(SWITCHES.c.tenant_id.is_(None), SWITCHES.c.tenant_id == tenant),
+    )
+    return ~stopped & void_for(tenant, user, actor).is_(None)
+
+
+def void_for(
+    tenant: ColumnElement[str], user: ColumnElement[str], actor: ColumnElement[str]
+) -> ColumnElement[str | None]:
+    """Return why a row's work is nobody's any more, for people; null if it is not.
+
+    Who is not known at all, as who sits at the machine itself, is not disabled.
+
+    Args:
+        tenant: The column that holds the tenant.
+        user: That of the user.
+        actor: That of the user or the key who asked for it.
+    """
+    # Other names, since a query that this is a part of may read these tables as well.
+    t, u, k = tenants.alias(), users.alias(), api_keys.alias()
+    # A key that was rotated ends as it is revoked: its work is that of the next one.
+    revoked = k.c.revoked_at.is_not(None) & (k.c.revoked_at != k.c.expires_at)
+    return case(
+        (
+            exists().where(t.c.id == tenant, t.c.disabled_at.is_not(None)),
+            "the tenant is disabled",
+        ),
+        (
+            exists().where(u.c.id == user, u.c.disabled_at.is_not(None)),
+            "whoever submitted it is disabled",
+        ),
+        (
+            exists().where(k.c.id == actor, revoked),
+            "the key that submitted it is revoked",
+        ),
     )
 
 
