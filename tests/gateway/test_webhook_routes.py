@@ -9,8 +9,13 @@ import standardwebhooks
 from gateway.doors import Doors
 from gateway.people import Person
 from gateway.posting import answer as answered
+from gateway.watches import Watch
 
+from zg_plugins_builtin.gateway.database import Database
 from zg_plugins_builtin.gateway.errors import CallbackForbiddenError
+from zg_plugins_builtin.gateway.identity import Identity
+from zg_plugins_builtin.gateway.webhooks.events import Event
+from zg_plugins_builtin.gateway.webhooks.outbox import enqueue
 
 pytestmark = pytest.mark.anyio
 HOOKS, SENT = "/api/v1/webhook-endpoints", "/api/v1/webhook-deliveries"
@@ -194,3 +199,42 @@ async def test_what_is_another_tenants_is_not_there(
 
     assert {answer.status_code for answer in asked} == {404}
     assert all(answer.json()["data"] == [] for answer in listed)
+
+
+async def test_results_are_told_nowhere_by_who_may_not_read_them(
+    doors: Doors, ada: Person, identity: Identity, database: Database, watch: Watch
+) -> None:
+    keys = identity.api_keys(ada.principal.tid)
+    scopes = ["webhooks:read", "webhooks:write"]
+    key = (await keys.create(ada.principal, "hooks", scopes)).secret
+    told = await made(doors, ada, include_result=True)
+    plain = await made(doors, ada)
+
+    async def refused(method: str, path: str, **body: Any) -> bool:
+        answer = await doors.ask(key, method, path, body)
+        if answer.status_code < 300:
+            return False
+        assert (answer.status_code, answer.json()["code"]) == (
+            403,
+            "insufficient_scope",
+        )
+        return True
+
+    assert await refused("POST", HOOKS, url=URL, include_result=True)
+    assert not await refused("POST", HOOKS, url=URL)
+    path = f"{HOOKS}/{plain['endpoint_id']}"
+    assert await refused("PATCH", path, include_result=True)
+    assert not await refused("PATCH", path, url=f"{URL}/2", enabled=False)
+    path = f"{HOOKS}/{told['endpoint_id']}"
+    assert await refused("PATCH", path, url=f"{URL}/3")
+    assert (await doors.ask(ada, "GET", path)).json()["url"] == URL
+    assert not await refused("PATCH", path, description="theirs")
+    assert not await refused("PATCH", path, url=URL)
+    event = Event("job.completed", watch.now(), {}, result="a secret")
+    tenant = ada.principal.tid
+    await database.write(lambda c: enqueue(c, tenant, event, watch.now()))
+    assert not await refused("PATCH", path, include_result=False)
+    assert await refused("PATCH", path, url=f"{URL}/3"), "it waits, or is sent again"
+    moved = {"url": f"{URL}/3", "include_result": True}
+    answer = await doors.ask(ada, "PATCH", path, moved)
+    assert answer.json()["include_result"] is True

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from ..errors import Fault, InvalidRequestError
 from ..identity.principals import Principal
 from ..jobs import Jobs, Question
-from .job_models import Given, JobAnswer, JobId
+from .job_models import Given, JobAnswer, JobId, ToldAnswer, answered_to
 from .job_routes import Writer
 from .json_body import JsonRoute
 from .models import Answer, Asked, Moment, Page, Text, next_link
@@ -163,12 +163,17 @@ def _add_inputs(routes: APIRouter, jobs: Jobs, services: Services) -> None:
             next_cursor=cursor,
         )
 
-    @routes.post("/job/{job_id}/input", response_model=JobAnswer, status_code=202)
+    @routes.post(
+        "/job/{job_id}/input", response_model=JobAnswer | ToldAnswer, status_code=202
+    )
     async def give(job_id: JobId, asked: Given, who: Writer) -> Response:
-        """Give what a job asks for; the first answer holds."""
+        """Give what a job asks for; the first answer holds.
+
+        Who lacks ``jobs:read`` is told the job's id and its state.
+        """
         await jobs.answer(who, job_id, asked.interrupt_id, asked.payload)
         job = await jobs.get(who.tid, job_id)
-        return JSONResponse(job.document(), 202)
+        return JSONResponse(answered_to(who, job.document()), 202)
 
 
 async def _listed(

@@ -16,6 +16,9 @@ from pydantic import (
     StrictStr,
 )
 
+from zg_core.plugin_api import JsonObject
+
+from ..identity.principals import Principal
 from ..jobs import Asked as AskedJob
 from ..jobs import Budget, Priority
 from ..jobs.states import Status
@@ -31,7 +34,9 @@ __all__ = [
     "Objective",
     "SpendLimits",
     "Time",
+    "ToldAnswer",
     "UsageAnswer",
+    "answered_to",
 ]
 
 _LAST_YEAR = 9000
@@ -186,6 +191,32 @@ class JobAnswer(Answer):
     version: int
     started_at: Moment | None
     links: dict[str, str]
+
+
+class ToldAnswer(Answer):
+    """A job as it is told to whoever may change jobs, and not read them."""
+
+    job_id: str
+    status: Status
+    state: str
+    priority: Priority
+    version: int
+    completed_at: Moment | None
+    links: dict[str, str]
+
+
+def answered_to(who: Principal, document: JsonObject) -> JsonObject:
+    """Return what somebody is told of a job that they did something to.
+
+    Without ``jobs:read`` that is no word of what it was asked, or what it gave.
+
+    Args:
+        who: Who did.
+        document: The job, as `Job.document` has it.
+    """
+    if who.has("jobs:read"):
+        return document
+    return {name: document[name] for name in ToldAnswer.model_fields}
 
 
 class ModelUsage(Answer):

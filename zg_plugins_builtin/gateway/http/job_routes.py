@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from fastapi import APIRouter, Query, Security
 from starlette.requests import Request
 from starlette.responses import Response
+
+from zg_core.plugin_api import JsonObject
 
 from ..errors import Fault, InvalidRequestError
 from ..identity.principals import Principal
@@ -19,7 +22,15 @@ from ..jobs.views import job_path
 from .direct import DirectRoute
 from .entity_tags import entity_tag, unchanged
 from .idempotency import idempotency_key
-from .job_models import Cancellation, JobAnswer, JobId, Objective, Time
+from .job_models import (
+    Cancellation,
+    JobAnswer,
+    JobId,
+    Objective,
+    Time,
+    ToldAnswer,
+    answered_to,
+)
 from .json_answer import JsonAnswer
 from .json_body import JsonRoute
 from .models import Page, Text, next_link
@@ -69,9 +80,12 @@ def _add_submitting(routes: APIRouter, jobs: Jobs, services: Services) -> None:
         """Submit an objective; it is durable before the answer.
 
         ``Prefer: respond-async`` answers 202, ``Prefer: wait=n`` waits up to n seconds
-        for the end. With ``Idempotency-Key`` the same request is one job.
+        for the end; who lacks ``jobs:read`` is not waited for. With
+        ``Idempotency-Key`` the same request is one job.
         """
         prefer = preferences(request)
+        if not who.has("jobs:read"):  # since the answer says what the job gave
+            prefer = replace(prefer, wait=None)
         key = idempotency_key(request, who, asked.model_dump(mode="json"))
         status = 202 if prefer.respond_async else 200
         done = await jobs.submit(who, asked.asked(), key=key, status=status)
@@ -82,25 +96,47 @@ def _add_submitting(routes: APIRouter, jobs: Jobs, services: Services) -> None:
 
     @routes.post(
         "/job/{job_id}/retry",
-        response_model=JobAnswer,
+        response_model=JobAnswer | ToldAnswer,
         status_code=202,
     )
     async def retry(job_id: JobId, request: Request, who: Writer) -> Response:
-        """Submit what a job was for once more, as a job of its own."""
+        """Submit what a job was for once more, as a job of its own.
+
+        Who lacks ``jobs:read`` is told its id and its state.
+        """
         key = idempotency_key(request, who, None)
         done = await jobs.retry(who, job_id, key=key)
-        return _submitted(done, 202, preferences(request))
+        return _submitted(done, 202, preferences(request), others=who)
 
 
-def _submitted(done: Submitted, status: int, prefer: Preferences) -> Response:
+def _submitted(
+    done: Submitted,
+    status: int,
+    prefer: Preferences,
+    *,
+    others: Principal | None = None,
+) -> Response:
+    """Answer with a job that was submitted.
+
+    Args:
+        done: What became of it.
+        status: The HTTP status.
+        prefer: What the client preferred.
+        others: Who asks, if it was others who said what the job is for.
+    """
+
+    def shown(document: JsonObject) -> JsonObject:
+        return document if others is None else answered_to(others, document)
+
     headers = {"preference-applied": prefer.applied} if prefer.applied else {}
     if done.answer is not None:
         headers["idempotent-replayed"] = "true"
         headers["location"] = job_path(done.answer.job_id)
-        return JsonAnswer(done.answer.body, done.answer.status, headers)
+        return JsonAnswer(shown(done.answer.body), done.answer.status, headers)
     assert done.job is not None
     headers["location"] = job_path(done.job.id)
-    return JsonAnswer(done.job.document(), status, {**_headers(done.job), **headers})
+    document = shown(done.job.document())
+    return JsonAnswer(document, status, {**_headers(done.job), **headers})
 
 
 def _headers(job: Job) -> dict[str, str]:
@@ -154,14 +190,21 @@ def _add_looking(routes: APIRouter, jobs: Jobs, services: Services) -> None:
 
 
 def _add_steering(routes: APIRouter, jobs: Jobs) -> None:
-    @routes.post("/job/{job_id}/cancel", response_model=JobAnswer, responses=_ACCEPTED)
+    @routes.post(
+        "/job/{job_id}/cancel",
+        response_model=JobAnswer | ToldAnswer,
+        responses=_CANCELLING,
+    )
     async def cancel(
         job_id: JobId, who: Writer, asked: Cancellation | None = None
     ) -> Response:
-        """Stop a job: 200 if it is by now, 202 if it is being stopped."""
+        """Stop a job: 200 if it is by now, 202 if it is being stopped.
+
+        Who lacks ``jobs:read`` is told its id and its state.
+        """
         job = await jobs.cancel(who, job_id, asked.reason if asked else "")
         status = 200 if job.ended else 202
-        return JsonAnswer(job.document(), status, _headers(job))
+        return JsonAnswer(answered_to(who, job.document()), status, _headers(job))
 
     @routes.delete("/job/{job_id}", status_code=204)
     async def delete(job_id: JobId, who: Deleter) -> None:
@@ -231,6 +274,7 @@ def _metadata(request: Request) -> dict[str, str]:
 
 
 _ACCEPTED: dict[int | str, dict[str, Any]] = {202: {"model": JobAnswer}}
+_CANCELLING: dict[int | str, dict[str, Any]] = {202: {"model": JobAnswer | ToldAnswer}}
 _JOBS: dict[int | str, dict[str, Any]] = {200: {"model": Page[JobAnswer]}}
 _UNCHANGED: dict[int | str, dict[str, Any]] = {
     304: {"description": "It has not changed."}

@@ -150,7 +150,7 @@ def _add_endpoints(routes: APIRouter, webhooks: Webhooks) -> None:
     async def create(
         asked: EndpointWanted, response: Response, who: Writer
     ) -> MadeEndpoint:
-        """Make an endpoint."""
+        """Make an endpoint; ``include_result`` takes ``jobs:read`` as well."""
         endpoint, secret = await webhooks.endpoints(who).create(
             asked.url,
             asked.events,
@@ -180,7 +180,10 @@ def _add_endpoints(routes: APIRouter, webhooks: Webhooks) -> None:
     async def change(
         endpoint_id: EndpointId, asked: EndpointChange, who: Writer
     ) -> OneEndpoint:
-        """Change an endpoint; one that was disabled begins anew when it is enabled."""
+        """Change an endpoint; one that was disabled begins anew when it is enabled.
+
+        To have results told, or told elsewhere, takes ``jobs:read`` as well.
+        """
         changed = await webhooks.endpoints(who).change(
             endpoint_id,
             url=asked.url,

@@ -12,13 +12,19 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from ..clock import Clock
 from ..database import Database, one_at_a_time
 from ..egress.sending import Egress
-from ..errors import ConflictError, Fault, InvalidRequestError, NotFoundError
+from ..errors import (
+    ConflictError,
+    Fault,
+    InsufficientScopeError,
+    InvalidRequestError,
+    NotFoundError,
+)
 from ..ids import new_id
 from .events import EVENT_TYPES, EVERY_TYPE, TEST, Event
 from .outbox import cancel_pending, enqueue_to
 from .sealing import Seal
 from .secret_rows import make_secret, rotate_secret, shown, signing_secrets
-from .tables import endpoints
+from .tables import deliveries, endpoints
 
 __all__ = ["MOST_ENDPOINTS", "Endpoint", "Endpoints"]
 
@@ -67,6 +73,8 @@ class Endpoints:
         seal: Keeps their secrets.
         clock: Tells the time.
         domains: If given, only these and what lies under them may be called.
+        reads: Whether whoever asks may read the results of jobs; who may not has them
+            told nowhere.
         on_change: Is told of each change, in its transaction: the action, such as
             ``webhook_endpoint.created``, and the endpoint's id; for the audit.
     """
@@ -80,6 +88,7 @@ class Endpoints:
         seal: Seal,
         clock: Clock,
         domains: frozenset[str] | None = None,
+        reads: bool = True,
         on_change: OnChange = lambda _connection, _action, _target: None,
     ) -> None:
         self._database = database
@@ -88,6 +97,7 @@ class Endpoints:
         self._seal = seal
         self._clock = clock
         self._domains = domains
+        self._reads = reads
         self._on_change = on_change
 
     async def create(
@@ -109,10 +119,13 @@ class Endpoints:
             include_result: Tell the results of jobs, where they are small.
 
         Raises:
+            InsufficientScopeError: If they may not read the results that are told.
             CallbackForbiddenError: If the URL may not be called.
             InvalidRequestError: If an event or the description is none.
             ConflictError: If there are as many as there may be.
         """
+        if include_result:
+            self._check_reads()
         values = _checked({"events": events, "description": description})
         values["url"] = await self._egress.permit(url, domains=self._domains)
         values |= {"asymmetric": asymmetric, "include_result": include_result}
@@ -189,6 +202,8 @@ class Endpoints:
             enabled: Whether to tell anything.
 
         Raises:
+            InsufficientScopeError: If they may not read the results that would be told,
+                or told elsewhere.
             CallbackForbiddenError: If the URL may not be called.
             InvalidRequestError: If something else given is none.
             NotFoundError: If the tenant has none of that id.
@@ -203,7 +218,10 @@ class Endpoints:
         now = self._clock.now()
 
         def work(connection: Connection) -> Endpoint:
-            self._one(connection, endpoint_id)
+            before = self._one(connection, endpoint_id)
+            moved = values.get("url", before.url) != before.url
+            if include_result or (moved and _tells_results(connection, before)):
+                self._check_reads()
             if values:
                 connection.execute(
                     update(endpoints)
@@ -313,6 +331,10 @@ class Endpoints:
             raise NotFoundError("there is no such webhook endpoint", "check its id")
         return _endpoint(row)
 
+    def _check_reads(self) -> None:
+        if not self._reads:
+            raise InsufficientScopeError("jobs:read")
+
     def _check_room(self, connection: Connection) -> None:
         one_at_a_time(connection, f"webhook endpoints of {self._tenant}")
         there = connection.scalar(
@@ -323,6 +345,18 @@ class Endpoints:
                 f"there are {MOST_ENDPOINTS} webhook endpoints already",
                 "delete one that is no longer needed",
             )
+
+
+def _tells_results(connection: Connection, endpoint: Endpoint) -> bool:
+    """Tell whether an endpoint is told results, or could be again what it was told.
+
+    What is kept goes to where the endpoint is by then.
+    """
+    if endpoint.include_result:
+        return True
+    kept = deliveries.c.body.contains('"result":')
+    query = select(deliveries.c.id).where(deliveries.c.endpoint_id == endpoint.id, kept)
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def _endpoint(row: Row[Any]) -> Endpoint:

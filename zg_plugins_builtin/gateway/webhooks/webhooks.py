@@ -73,6 +73,7 @@ class Webhooks:
             egress=self._egress,
             seal=self._seal,
             clock=self._clock,
+            reads=by.has("jobs:read"),
             on_change=audit,
         )
 
