@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from gateway.doors import Doors
-from gateway.people import GOOD, Person, logged_in
+from gateway.people import GOOD, Person, logged_in, person
 from gateway.watches import Watch
 from gateway.working import EVE, Bench, bench, make_tenants
 from sqlalchemy import insert
@@ -211,6 +211,26 @@ async def test_a_tenant_limits_its_users_and_not_itself(
     assert foreign.status_code == 404
     assert peeked.status_code == 403
     assert {row["scope"] for row in listed.json()["data"]} == {"user", "tenant"}
+
+
+async def test_nobody_sets_the_budget_of_who_may_do_more(
+    doors: Doors, owner: Person, ada: Person, identity: Identity
+) -> None:
+    keys = identity.api_keys(owner.principal.tid)
+    admin = await person(identity, owner.principal, "admin", "helper")
+    root = (await keys.create(owner.principal, "root", ["jobs:read"])).key.id
+    narrow = await keys.create(admin.principal, "limits", ["admin:limits"])
+
+    for by in (admin, narrow.secret):
+        for wanted in (budget(owner.user.id), budget(root, "key")):
+            answer = await doors.ask(by, "PUT", LIMITS, wanted)
+            assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+        for whose in (ada, admin):
+            answer = await doors.ask(by, "PUT", LIMITS, budget(whose.user.id))
+            assert answer.status_code == 200, answer.text
+    listed = (await doors.ask(owner, "GET", LIMITS)).json()["data"]
+
+    assert {row["id"] for row in listed} == {ada.user.id, admin.user.id}
 
 
 async def test_a_budget_can_be_changed_and_taken_back(

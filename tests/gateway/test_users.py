@@ -202,6 +202,37 @@ async def test_nobody_gives_or_takes_more_than_they_may_themselves(
             await work
 
 
+async def test_nobody_voids_the_keys_or_sessions_of_who_may_do_more(
+    identity: Identity, owner: Person
+) -> None:
+    tid = owner.principal.tid
+    keys, sessions = identity.api_keys(tid), identity.sessions(tid)
+    admin = await person(identity, owner.principal, "admin", "helper")
+    ada = await person(identity, owner.principal, "member", "ada")
+    root = await keys.create(owner.principal, "root", ["admin:tenants"])
+    hers = await keys.create(ada.principal, "hers", ["jobs:read"])
+    own = await keys.create(admin.principal, "own", ["jobs:read"])
+    narrow = await keys.create(admin.principal, "x", ["admin:users", "keys:write"])
+    key = await identity.authenticate(narrow.secret)
+
+    for by in (admin.principal, key):
+        for work in (
+            keys.revoke(by, root.key.id),
+            sessions.revoke(by, owner.tokens.session_id),
+            sessions.revoke_all(by, owner.user.id),
+        ):
+            with pytest.raises(ForbiddenError):
+                await work
+    await identity.authenticate(root.secret)
+    await identity.authenticate(owner.tokens.access_token)
+
+    await keys.revoke(key, hers.key.id)  # what its owner may, it may as well
+    await keys.revoke(admin.principal, own.key.id)
+    await sessions.revoke(key, ada.tokens.session_id)
+    assert await sessions.revoke_all(owner.principal, admin.user.id) == 1
+    assert await sessions.revoke_all(owner.principal, owner.user.id) == 1
+
+
 async def test_who_administers_nobody_changes_nobody(
     identity: Identity, owner: Person
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, select
 
@@ -11,7 +11,7 @@ from .principals import Principal
 from .scopes import scopes_of
 from .tables import tenants, users
 
-__all__ = ["Account", "find_account"]
+__all__ = ["Account", "check_over", "find_account"]
 
 COLUMNS = (
     users.c.id,
@@ -90,3 +90,29 @@ def find_account(connection: Connection, which: ColumnElement[bool]) -> Account 
     query = select(*COLUMNS).join(tenants, tenants.c.id == users.c.tenant_id)
     found = connection.execute(query.where(which)).mappings().one_or_none()
     return None if found is None else Account.of(found)
+
+
+def check_over(connection: Connection, by: Principal, user_id: str) -> None:
+    """Go on only if a user may do no more than whoever takes something from them.
+
+    Of a key it is what its owner may do that counts: one that was given
+    ``admin:limits`` alone sets the budgets that its owner may set.
+
+    Args:
+        connection: The transaction.
+        by: Who does it; from oneself everybody takes what they like.
+        user_id: The user.
+
+    Raises:
+        ForbiddenError: If they may do more.
+    """
+    account = None if user_id == by.sub else find_account(connection, _id_is(user_id))
+    if account is None:
+        return
+    holder = find_account(connection, _id_is(by.sub))
+    may = by.scopes | (holder.scopes if holder else frozenset())
+    account.check_below(replace(by, scopes=may))
+
+
+def _id_is(user_id: str) -> ColumnElement[bool]:
+    return users.c.id == user_id

@@ -14,7 +14,7 @@ from ..database import Database
 from ..errors import ForbiddenError, NotFoundError
 from ..ids import new_id
 from . import tables
-from .accounts import find_account
+from .accounts import check_over, find_account
 from .audit import record
 from .key_requests import (
     LONGEST_LIFETIME,
@@ -202,12 +202,14 @@ class ApiKeys:
 
         Raises:
             NotFoundError: If there is none that one may see.
+            ForbiddenError: If its owner may do more than one may oneself.
         """
         by.require("keys:write")
         now = self._clock.now()
 
         def work(connection: Connection) -> None:
             key = self._found(connection, by, key_id)
+            check_over(connection, by, key.user_id)
             if key.revoked_at is None:
                 self._end(connection, now, key_id, revoked_at=now)
                 record(connection, now, self._tenant, by.actor, "key.revoked", key_id)

@@ -12,6 +12,7 @@ from ..clock import Clock
 from ..database import Database
 from ..errors import NotFoundError
 from . import tables
+from .accounts import check_over
 from .audit import record
 from .principals import Principal
 
@@ -107,6 +108,7 @@ class Sessions:
 
         Raises:
             NotFoundError: If there is none that one may end.
+            ForbiddenError: If its user may do more than one may oneself.
         """
         which = _SESSIONS.id == session_id
         if not by.has("admin:users"):
@@ -120,6 +122,7 @@ class Sessions:
         Raises:
             InsufficientScopeError: If it is not oneself, and one does not administer
                 users.
+            ForbiddenError: If they may do more than one may oneself.
         """
         if user_id != by.sub:
             by.require("admin:users")
@@ -131,6 +134,9 @@ class Sessions:
 
         def work(connection: Connection) -> int:
             ours = _SESSIONS.tenant_id == self._tenant
+            whose = select(_SESSIONS.user_id).where(ours, living, which).distinct()
+            for user_id in connection.scalars(whose).all():
+                check_over(connection, by, user_id)
             ids = revoke_sessions(connection, now, "revoked", ours, living, which)
             for id_ in ids:
                 record(connection, now, self._tenant, by.actor, "session.revoked", id_)

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, and_, delete, or_, select
 from ..errors import NotFoundError
 from ..identity import Principal, record
 from ..identity import tables as identity
+from ..identity.accounts import check_over
 from . import tables
 from .accounts import Account, Payer
 from .policies import Policy, SpendSettings, policies_of
@@ -164,12 +165,17 @@ def set_budget(
 
     Raises:
         InsufficientScopeError: If they may not.
+        ForbiddenError: If it is somebody's who may do more than they.
         NotFoundError: If there is no such tenant, user or key in it.
     """
     account = budget.account
     own = account.tenant == who.tid and account.scope != "tenant"
     who.require("admin:limits" if own else "admin:tenants")
     _check_there(connection, account)
+    if account.scope == "user":
+        check_over(connection, who, account.id)
+    elif account.scope == "key":
+        check_over(connection, who, _owner_of(connection, account.id))
     policy = budget.policy
     _put(connection, who, budget, now)
     record(
@@ -211,6 +217,12 @@ def _put(connection: Connection, who: Principal, budget: Budget, now: datetime) 
 
 def _micros(policy: Policy | None) -> int | None:
     return None if policy is None or policy.nanos is None else policy.nanos // 1000
+
+
+def _owner_of(connection: Connection, key_id: str) -> str:
+    keys = identity.api_keys.c
+    query = select(keys.user_id).where(keys.id == key_id)
+    return str(connection.execute(query).scalar_one())
 
 
 def _check_there(connection: Connection, account: Account) -> None:
