@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 
 import pytest
 from gateway.people import Person, host_owner, person
 from gateway.watches import Watch
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import select
 
 from zg_plugins_builtin.gateway.database import Database
@@ -18,6 +21,7 @@ from zg_plugins_builtin.gateway.errors import (
     UnauthenticatedError,
 )
 from zg_plugins_builtin.gateway.identity import ApiKeys, Identity, tables
+from zg_plugins_builtin.gateway.identity.key_requests import within
 from zg_plugins_builtin.gateway.identity.key_texts import new_api_key
 
 pytestmark = pytest.mark.anyio
@@ -151,6 +155,51 @@ async def test_no_key_makes_one_that_lives_longer(
 
     assert child.key.expires_at == until
     assert turned.key.expires_at == until
+
+
+async def test_no_key_makes_one_that_works_from_elsewhere(
+    identity: Identity, ada: Person, keys: ApiKeys
+) -> None:
+    nets = ["192.0.2.0/24", "2001:db8::/32"]
+    bound = await keys.create(ada.principal, "ci", ["keys:write"], cidrs=nets)
+    by = await identity.authenticate(bound.secret, "192.0.2.1")
+    other = await keys.create(ada.principal, "other", ["keys:write"])
+
+    child = await keys.create(by, "child", ["keys:write"])
+    inner = ["192.0.2.128/25", "2001:db8:1::/48"]
+    narrow = await keys.create(by, "narrow", ["keys:write"], cidrs=inner)
+    for wider in (["192.0.0.0/16"], ["192.0.3.0/24"], ["192.0.2.1/32", "::/0"]):
+        with pytest.raises(InvalidRequestError) as caught:
+            await keys.create(by, "wide", ["keys:write"], cidrs=wider)
+        assert [fault.pointer for fault in caught.value.faults] == ["/cidrs"]
+    with pytest.raises(ForbiddenError):
+        await keys.rotate(by, other.key.id)
+    turned = await keys.rotate(by, narrow.key.id)
+
+    assert child.key.cidrs == tuple(nets)
+    assert turned.key.cidrs == tuple(inner)
+    assert (await keys.rotate(by, bound.key.id)).key.cidrs == tuple(nets)
+    assert await known(identity, other.secret)
+
+
+networks = st.builds(
+    lambda address, length: str(ip_network((address, length), strict=False)),
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 8) | st.integers(0, 32),
+)
+some = st.lists(networks, max_size=3).map(tuple)
+
+
+@given(some, some)
+def test_networks_lie_within_others_as_their_addresses_do(
+    inner: tuple[str, ...], outer: tuple[str, ...]
+) -> None:
+    """Where each lies in a single one: what two make up together is not looked for."""
+    inside, outside = ([ip_network(n) for n in some] for some in (inner, outer))
+
+    one = all(any(n.subnet_of(o) for o in outside) for n in inside)  # type: ignore[arg-type]
+
+    assert within(inner, outer) == (not outer or bool(inner and one))
 
 
 async def test_a_key_works_from_its_own_networks_only(

@@ -24,6 +24,8 @@ from .key_requests import (
     checked_overlap,
     checked_scopes,
     no_longer,
+    no_wider,
+    within,
 )
 from .key_texts import Environment, digest, new_api_key
 from .principals import Principal
@@ -122,12 +124,14 @@ class ApiKeys:
             name: What it is called.
             scopes: What it may do.
             expires_at: Until when; 90 days if it is not said, 366 at most.
-            cidrs: The networks that it works from.
+            cidrs: The networks that it works from; if it is not said, those of the key
+                that makes it.
             owner: The user whose it is; oneself if it is not said, and anybody else
                 only for who administers users.
 
         Raises:
-            InvalidRequestError: If one of these is not valid.
+            InvalidRequestError: If one of these is not valid, or it were to work from
+                where the key that makes it does not.
             ForbiddenError: If it were to do more than they may.
             NotFoundError: If there is no such user.
         """
@@ -159,7 +163,7 @@ class ApiKeys:
                     name=called,
                     hint="",
                     scopes=wanted,
-                    cidrs=networks,
+                    cidrs=no_wider(networks, self._networks(connection, by)),
                     created_at=now,
                     expires_at=until,
                     last_used_at=None,
@@ -229,7 +233,8 @@ class ApiKeys:
 
         Raises:
             NotFoundError: If there is no such key that is good and one's own.
-            ForbiddenError: If it may do more than one may oneself.
+            ForbiddenError: If it may do more than one may oneself, or works from where
+                the key that asks does not.
             InvalidRequestError: If the two were to be good together too long.
         """
         by.require("keys:write")
@@ -240,7 +245,8 @@ class ApiKeys:
             old = self._found(connection, by, key_id)
             if old.user_id != by.sub or old.revoked_at or old.expires_at <= now:
                 raise _missing()
-            if not old.scopes <= by.scopes:
+            wider = not within(old.cidrs, self._networks(connection, by))
+            if wider or not old.scopes <= by.scopes:
                 raise _too_much()
             lifetime = min(old.expires_at - old.created_at, LONGEST_LIFETIME)
             new = ApiKey(
@@ -277,6 +283,11 @@ class ApiKeys:
         return select(*(_KEYS[name] for name in ApiKey.__slots__)).where(
             _KEYS.tenant_id == self._tenant
         )
+
+    def _networks(self, connection: Connection, by: Principal) -> tuple[str, ...]:
+        """Return the networks that whoever asks is bound to; people are to none."""
+        query = select(_KEYS.cidrs).where(_KEYS.id == by.key_id)
+        return tuple((connection.scalar(query) or "").split()) if by.key_id else ()
 
     def _found(self, connection: Connection, by: Principal, key_id: str) -> ApiKey:
         query = self._select().where(_KEYS.id == key_id)

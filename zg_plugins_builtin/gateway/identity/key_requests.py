@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from ..errors import Fault, InvalidRequestError
 from .principals import Principal
@@ -19,12 +20,15 @@ __all__ = [
     "checked_overlap",
     "checked_scopes",
     "no_longer",
+    "no_wider",
+    "within",
 ]
 
 LIFETIME = timedelta(days=90)
 LONGEST_LIFETIME = timedelta(days=366)
 LONGEST_OVERLAP = timedelta(days=7)
 MOST_CIDRS = 20
+_Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def checked_key_name(name: str) -> str:
@@ -68,6 +72,42 @@ def checked_cidrs(cidrs: Iterable[str]) -> tuple[str, ...]:
         raise _invalid(
             "/cidrs", "format", "must be networks, like 192.0.2.0/24"
         ) from error
+
+
+def no_wider(cidrs: tuple[str, ...], makers: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the networks of a key that another makes: those of its maker by default.
+
+    Args:
+        cidrs: What was asked for.
+        makers: The networks that the maker works from; from anywhere if there is none.
+
+    Raises:
+        InvalidRequestError: If it were to work from where its maker does not.
+    """
+    if not cidrs:
+        return makers
+    if not within(cidrs, makers):
+        raise _invalid(
+            "/cidrs", "range", "must lie within the networks of the key that asks"
+        )
+    return cidrs
+
+
+def within(cidrs: tuple[str, ...], others: tuple[str, ...]) -> bool:
+    """Tell whether networks lie within others; none at all is everywhere."""
+    if not cidrs or not others:
+        return not others
+    wide = [ipaddress.ip_network(text) for text in others]
+    return all(_in_one(ipaddress.ip_network(text), wide) for text in cidrs)
+
+
+def _in_one(network: _Network, wide: Iterable[_Network]) -> bool:
+    return any(
+        network.version == one.version
+        and network.network_address in one
+        and network.prefixlen >= one.prefixlen
+        for one in wide
+    )
 
 
 def checked_expiry(
