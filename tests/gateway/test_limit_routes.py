@@ -31,10 +31,13 @@ ADA = {"authorization": "Bearer ada"}
 
 
 async def spend(
-    doors: Doors, who: Person, cost: int | None, model: str = "m:a"
+    doors: Doors, who: Person | str, cost: int | None, model: str = "m:a"
 ) -> None:
-    """Have somebody's job call a model."""
-    payer = Payer.of(who.principal)
+    """Have the job of somebody, or of a key, call a model."""
+    if isinstance(who, Person):
+        payer = Payer.of(who.principal)
+    else:
+        payer = Payer.of(await doors.identity.authenticate(who))
     steward = doors.jobs.spending.steward(payer, "job_1")
     did = zg.Expense(
         step="s",
@@ -231,6 +234,36 @@ async def test_nobody_sets_the_budget_of_who_may_do_more(
     listed = (await doors.ask(owner, "GET", LIMITS)).json()["data"]
 
     assert {row["id"] for row in listed} == {ada.user.id, admin.user.id}
+
+
+async def test_a_key_does_not_escape_its_budget_by_rotation(
+    doors: Doors, owner: Person, ada: Person, identity: Identity
+) -> None:
+    keys = identity.api_keys(ada.principal.tid)
+    scopes = ["keys:write", "jobs:write"]
+    first = await keys.create(ada.principal, "ci", scopes)
+    await doors.ask(owner, "PUT", LIMITS, budget(first.key.id, "key", max_tokens=12))
+    await spend(doors, first.secret, 1)
+    by = await identity.authenticate(first.secret)
+
+    second = await keys.rotate(by, first.key.id, overlap_seconds=60)
+    by = await identity.authenticate(second.secret)
+    third = await keys.rotate(by, second.key.id, overlap_seconds=60)
+    await spend(doors, third.secret, 1)  # 10 of 12, and each takes 5
+    for key in (first, second, third):
+        with pytest.raises(zg.LimitError):
+            await spend(doors, key.secret, 1)
+    (listed,) = (await doors.ask(owner, "GET", LIMITS)).json()["data"]
+    raised = budget(third.key.id, "key", max_tokens=15)
+    await doors.ask(owner, "PUT", LIMITS, raised)
+    await spend(doors, third.secret, 1)
+
+    assert (listed["scope"], listed["id"]) == ("key", third.key.id)
+    assert len((await doors.ask(owner, "GET", LIMITS)).json()["data"]) == 1
+    by = await identity.authenticate(second.secret)
+    told = await doors.jobs.spending.standings(by)
+    (left,) = (one for one in told if one.policy.limited)
+    assert (left.account.scope, left.spent_tokens, left.exhausted) == ("key", 15, True)
 
 
 async def test_a_budget_can_be_changed_and_taken_back(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, insert, select, update
 
 from ..clock import Clock
 from ..database import Database
@@ -31,7 +31,7 @@ from .key_texts import Environment, digest, new_api_key
 from .principals import Principal
 from .scopes import words
 
-__all__ = ["ApiKey", "ApiKeys", "NewApiKey", "add_api_key"]
+__all__ = ["ApiKey", "ApiKeys", "NewApiKey", "add_api_key", "first_of"]
 
 _HINT = 13
 """The characters by which its owner knows a key again: ``zgk_live_1a2B``."""
@@ -224,7 +224,7 @@ class ApiKeys:
     async def rotate(
         self, by: Principal, key_id: str, *, overlap_seconds: float = 0
     ) -> NewApiKey:
-        """Make a key that takes the place of another of one's own.
+        """Make a key that takes the place of another of one's own, and of its budget.
 
         Args:
             by: Who does it.
@@ -270,7 +270,13 @@ class ApiKeys:
                 self._end(connection, now, key_id, **ended)
             record(connection, now, self._tenant, by.actor, "key.rotated", key_id)
             return add_api_key(
-                connection, now, self._tenant, by.actor, new, self._environment
+                connection,
+                now,
+                self._tenant,
+                by.actor,
+                new,
+                self._environment,
+                first_id=first_of(connection, key_id),
             )
 
         made = await self._database.write(work)
@@ -311,6 +317,20 @@ class ApiKeys:
             raise _missing()
 
 
+def first_of(connection: Connection, key_id: str) -> str:
+    """Return the first of the keys that one took the place of, one after the other.
+
+    They have one budget: a key must not get another by being rotated. It is the key
+    itself if there is none before it.
+    """
+    found: str | None = connection.scalar(_FIRST, {"key_id": key_id})
+    return found or key_id
+
+
+# Made once: to make it takes longer than to execute it, and each call of a model does.
+_FIRST = select(_KEYS.first_id).where(_KEYS.id == bindparam("key_id"))
+
+
 def add_api_key(
     connection: Connection,
     now: datetime,
@@ -318,6 +338,8 @@ def add_api_key(
     actor: str,
     key: ApiKey,
     environment: Environment,
+    *,
+    first_id: str | None = None,
 ) -> NewApiKey:
     """Write a key whose every part was checked, and the audit of it."""
     secret = new_api_key(environment)
@@ -328,6 +350,7 @@ def add_api_key(
         "digest": digest(secret),
         "scopes": words(key.scopes),
         "cidrs": " ".join(key.cidrs),
+        "first_id": first_id,
     }
     row = connection.execute(
         insert(tables.api_keys)

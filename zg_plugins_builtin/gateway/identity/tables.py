@@ -104,6 +104,9 @@ api_keys = Table(
     Column("digest", LargeBinary, nullable=False, unique=True),
     Column("scopes", Text, nullable=False),
     Column("cidrs", Text, nullable=False),
+    # The first of those that it took the place of, one after the other: they have
+    # one budget. None: it took that of no other.
+    Column("first_id", Text),
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
     Column("last_used_at", Moment),

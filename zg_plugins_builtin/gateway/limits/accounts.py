@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, TypeAlias, get_args
 
-from ..identity import Principal
+from sqlalchemy import Connection
 
-__all__ = ["PERIODS", "SCOPES", "Account", "Payer", "Period", "Scope"]
+from ..identity import Principal
+from ..identity.api_keys import first_of
+
+__all__ = ["PERIODS", "SCOPES", "Account", "Payer", "Period", "Scope", "paying"]
 
 Scope: TypeAlias = Literal["tenant", "user", "key"]
 Period: TypeAlias = Literal["day", "month"]
@@ -82,3 +85,10 @@ class Payer:
             for period in PERIODS:
                 if whose:
                     yield Account(self.tenant, scope, whose, period)
+
+
+def paying(connection: Connection, payer: Payer) -> Payer:
+    """Return who pays in the end: of keys that were rotated, the first."""
+    if not payer.key:
+        return payer
+    return replace(payer, key=first_of(connection, payer.key))

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, or_, select
+from sqlalchemy import Connection, and_, delete, func, or_, select
 
 from ..errors import NotFoundError
 from ..identity import Principal, record
 from ..identity import tables as identity
 from ..identity.accounts import check_over
+from ..identity.api_keys import first_of
 from . import tables
-from .accounts import Account, Payer
+from .accounts import Account, Payer, paying
 from .policies import Policy, SpendSettings, policies_of
 
 __all__ = ["Budget", "Standing", "budgets_of", "set_budget", "standings_of"]
@@ -88,6 +89,7 @@ def standings_of(
         settings: What holds where nothing was set.
         limited: Whether only those count that have a limit.
     """
+    payer = paying(connection, payer)
     policies = policies_of(connection, payer.accounts, settings)
     if limited:
         policies = {a: policy for a, policy in policies.items() if policy.limited}
@@ -143,9 +145,15 @@ def budgets_of(
         .limit(_MOST + 1)
     )
     rows = connection.execute(query).all()
+    latest = _latest_of(connection, tenant)
     found = [
         Budget(
-            Account(row.tenant_id, row.scope, row.scope_id, row.period),
+            Account(
+                row.tenant_id,
+                row.scope,
+                latest.get(row.scope_id, row.scope_id),
+                row.period,
+            ),
             Policy(row.tokens, row.cost_nanos),
             row.set_by,
             row.set_at,
@@ -153,6 +161,17 @@ def budgets_of(
         for row in rows[:_MOST]
     ]
     return found, len(rows) > _MOST
+
+
+def _latest_of(connection: Connection, tenant: str) -> dict[str, str]:
+    """Return by which key people know a budget now, of those that were rotated."""
+    keys = identity.api_keys.c
+    query = (
+        select(keys.first_id, func.max(keys.id))
+        .where(keys.tenant_id == tenant, keys.first_id.is_not(None))
+        .group_by(keys.first_id)
+    )
+    return {str(first): str(last) for first, last in connection.execute(query)}
 
 
 def set_budget(
@@ -195,10 +214,11 @@ def set_budget(
 def _put(connection: Connection, who: Principal, budget: Budget, now: datetime) -> None:
     """Write a budget down, or forget it; others may set the same at this moment."""
     account, policy = budget.account, budget.policy
+    whose = first_of(connection, account.id) if account.scope == "key" else account.id
     key = {
         "tenant_id": account.tenant,
         "scope": account.scope,
-        "scope_id": account.id,
+        "scope_id": whose,
         "period": account.period,
     }
     if policy is None:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, select
 import zg_core as zg
 
 from . import statements, tables
-from .accounts import Account, Payer
+from .accounts import Account, Payer, paying
 from .policies import Policy, SpendSettings, policies_of
 
 __all__ = ["Hold", "ShortError", "lapsed", "reserve", "settle"]
@@ -86,7 +86,8 @@ def reserve(
         ShortError: If there is too little in an account.
     """
     most = _bounded(most)
-    policies = policies_of(connection, hold.payer.accounts, settings)
+    payer = paying(connection, hold.payer)
+    policies = policies_of(connection, payer.accounts, settings)
     _check_price(policies, most)
     for account, policy in policies.items():
         _take(connection, account, policy, most, now)
@@ -94,9 +95,9 @@ def reserve(
         statements.RESERVE,
         {
             "id": hold.id,
-            "tenant_id": hold.payer.tenant,
-            "user_id": hold.payer.user,
-            "key_id": hold.payer.key,
+            "tenant_id": payer.tenant,
+            "user_id": payer.user,
+            "key_id": payer.key,
             "job_id": hold.job,
             "agent": most.agent,
             "model": most.model,
