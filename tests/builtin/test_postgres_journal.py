@@ -178,16 +178,19 @@ async def test_a_frozen_owner_that_wakes_up_writes_nothing(
 async def frozen_inside(process: subprocess.Popen[str], address: str) -> None:
     """Stop a process in the middle of a transaction."""
     inside = (
-        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-        " AND state = 'idle in transaction'"
+        "SELECT array_agg(state) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        " AND datname = current_database() AND xact_start IS NOT NULL"
     )
     with psycopg.connect(address, autocommit=True) as connection, anyio.fail_after(30):
         while True:
             process.send_signal(signal.SIGSTOP)
             os.waitid(os.P_PID, process.pid, os.WSTOPPED)
-            # What the server is doing just now ends; then it stays as it is.
-            states = [connection.execute(inside).fetchone() for _ in range(5)]
-            if all(states) and states[-1] == (1,):
+            # What others do just now ends; what is frozen stays as it is.
+            states = []
+            for _ in range(5):
+                states.append(connection.execute(inside).fetchone())
+                await anyio.sleep(0.01)
+            if all(state == (["idle in transaction"],) for state in states):
                 return
             process.send_signal(signal.SIGCONT)
             await anyio.sleep(0.003)
