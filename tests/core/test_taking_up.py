@@ -1,4 +1,7 @@
-"""Runs that are taken up after more went wrong than that somebody died."""
+"""Runs that are taken up after more went wrong than that somebody died.
+
+One file, since each begins with a journal that was cut.
+"""
 
 from __future__ import annotations
 
@@ -369,6 +372,33 @@ async def test_what_was_done_by_another_path_is_asked_about_as_well(how: str) ->
 
     assert question.reason.startswith("it was done before")
     assert paid == ([3] if how == "other words" else [3, 4])
+
+
+@pytest.mark.usefixtures("nothing_paid")
+async def test_what_was_asked_about_once_is_not_asked_about_for_another_call() -> None:
+    times = [1]
+
+    async def a(ctx: zg.Context) -> zg.Reply:
+        # In other words each time, so that whoever is asked works at another path.
+        words = [f"buy it ({times[-1]}, {n})" for n in range(times[-1])]
+        told = [await ctx.run_agent("buyer", prompt) for prompt in words]
+        return zg.Reply(output=[one.output for one in told])
+
+    plugin = Offering(pay, a=a, buyer=buyer)
+    async with opened(plugin) as engine:
+        await engine.run(flow("a"), "x", run_id="r")
+        times.append(2)
+        await engine.rewind("r", "a")
+        with pytest.raises(zg.RunPausedError):
+            await engine.resume("r")
+        (question,) = await engine.pending("r")
+        await engine.approve("r", question.call)
+        uncut = await engine.resume("r")
+        journal = await cut(engine, zg.ToolFinished, 2)
+    async with taken_up(journal, plugin) as engine:
+        result = await engine.resume("r")
+
+    assert result.output == uncut.output == ["paid 3", "paid 3"]
 
 
 # -- A request to stop -----------------------------------------------------------------

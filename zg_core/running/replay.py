@@ -115,10 +115,8 @@ class StepCalls:
     def tool(self, key: str) -> ToolResult | Started | None:
         """Return a recorded result, or that the call was begun."""
         found = self._left.pop(key, None)
-        if isinstance(found, ToolResult):
-            return found
-        undone = self._recorded.undone(key)
-        return found if isinstance(found, Started) else undone
+        undone = self._recorded.undone(key)  # which is found once, also by a replay
+        return found if isinstance(found, ToolResult | Started) else undone
 
     def value(self, key: str) -> tuple[Json] | None:
         """Return a recorded value, in a tuple since it may be `None`."""
