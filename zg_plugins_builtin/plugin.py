@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import zg_core.plugin_api as zg
 
 from . import workflows
@@ -23,57 +25,52 @@ _EXAMPLES = "zg_plugins_builtin.classifiers:objectives.jsonl"
 @zg.hookimpl
 def zg_register_agents() -> list[zg.AgentSpec]:
     """Offer the four default agents, and those of conversations."""
+    agent = partial(zg.AgentSpec, needs_model=True)
     return [
-        zg.AgentSpec(
+        agent(
             name="architect",
             description="Plans: parts, steps, risks, and how to see that it is done.",
             factory="zg_plugins_builtin.agents.architect:Architect",
-            needs_model=True,
             task_types=("technical", "strategic", "creative", "general"),
             capabilities=("planning", "decomposition", "analysis"),
             complexity_threshold=0.5,
         ),
-        zg.AgentSpec(
+        agent(
             name="engineer",
             description="Makes the thing itself, in files.",
             factory="zg_plugins_builtin.agents.engineer:Engineer",
-            needs_model=True,
             task_types=("technical", "strategic", "general"),
             tools=_FILES,
             capabilities=("implementation", "technical design", "tool usage"),
             complexity_threshold=0.2,
         ),
-        zg.AgentSpec(
+        agent(
             name="designer",
             description="Designs what is seen: pages, words, look, and a mock-up.",
             factory="zg_plugins_builtin.agents.designer:Designer",
-            needs_model=True,
             task_types=("strategic", "creative", "general"),
             capabilities=("visualization", "UI/UX", "presentation"),
             complexity_threshold=0.2,
         ),
-        zg.AgentSpec(
+        agent(
             name="operator",
             description="Puts the results together, and says how to use them.",
             factory="zg_plugins_builtin.agents.operator:Operator",
-            needs_model=True,
             task_types=("technical", "creative", "general"),
             tools=_FILES,
             capabilities=("execution", "deployment", "result compilation"),
         ),
-        zg.AgentSpec(
+        agent(
             name="assistant",
             description="Talks with a user: the agent of zg chat.",
             factory="zg_plugins_builtin.agents.assistant:assistant",
-            needs_model=True,
             tools=_FILES,
             capabilities=("conversation",),
         ),
-        zg.AgentSpec(
+        agent(
             name="summarist",
             description="Sums up conversations that grow too long for a model.",
             factory="zg_plugins_builtin.agents.summarist:summarist",
-            needs_model=True,
             capabilities=("summaries",),
         ),
     ]

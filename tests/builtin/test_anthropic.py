@@ -1,4 +1,7 @@
-"""Anthropic's format, on the wire and back."""
+"""Anthropic's format, on the wire and back.
+
+One file, since both directions are of one format.
+"""
 
 from __future__ import annotations
 

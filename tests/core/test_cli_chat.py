@@ -1,4 +1,7 @@
-"""``zg chat``: messages in, answers out, and every way in which it can end."""
+"""``zg chat``: messages in, answers out, and every way in which it can end.
+
+One file, since it is one command.
+"""
 
 from __future__ import annotations
 

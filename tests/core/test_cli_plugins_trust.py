@@ -1,4 +1,7 @@
-"""Plugins are tried, restored and looked at with commands that always work."""
+"""Plugins are tried, restored and looked at with commands that always work.
+
+One file, since they share what is installed, and are used after one another.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Users, their roles, and who may change them."""
+"""Users, their roles, and who may change them.
+
+One file, since who may do what to whom is one table.
+"""
 
 from __future__ import annotations
 

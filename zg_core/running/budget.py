@@ -7,7 +7,8 @@ the last of them.
 
 A call that finds too much reserved by others, though not spent, waits until they have
 said what they did cost: the one that came first goes first. Whoever holds a
-reservation waits for no other, so that somebody always goes on.
+reservation waits for no other, so that somebody always goes on. That holds of
+all that waits together, which is why it is one file.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ The package owns address, key and headers; it is imported by the first call. It 
 asked through its low-level ``post``, which both packages document for endpoints they
 do not know, because their typed methods cost more than all the rest of a call. Even so
 it makes a request anew each time, so that only the first of each kind is made by it;
-later ones have the same head, until one is refused.
+later ones have the same head, until one is refused. That is one state, and so one file.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Sources: the published API references, <https://platform.openai.com/docs/api-reference>
 (chat, responses) and <https://docs.anthropic.com/en/api/messages-streaming>, as the
-vendors' own packages read them.
+vendors' own packages read them. They are one file, since they share their pieces.
 """
 
 from __future__ import annotations

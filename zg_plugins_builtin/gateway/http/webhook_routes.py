@@ -180,9 +180,9 @@ def _add_endpoints(routes: APIRouter, webhooks: Webhooks) -> None:
     async def change(
         endpoint_id: EndpointId, asked: EndpointChange, who: Writer
     ) -> OneEndpoint:
-        """Change an endpoint; one that was disabled begins anew when it is enabled.
+        """Change an endpoint; one that is enabled again begins anew.
 
-        To have results told, or told elsewhere, takes ``jobs:read`` as well.
+        To have results told, or told elsewhere, takes ``jobs:read``.
         """
         changed = await webhooks.endpoints(who).change(
             endpoint_id,

@@ -1,4 +1,7 @@
-"""Logins by other services: begun in a browser, ended in the same one."""
+"""Logins by other services: begun in a browser, ended in the same one.
+
+One file, since its safety is in how the beginning and the end fit together.
+"""
 
 from __future__ import annotations
 
